@@ -1,0 +1,33 @@
+"""What the optimisation makes: one latent offset per selected step and frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LatentOffsets:
+    """Result of `optimise_offsets`, and all it needs to go on from there. Tensors are fp32 on the CPU."""
+
+    steps: tuple[int, ...]
+    """The selected inversion steps, highest first (the paper's set T)."""
+    visits: tuple[int, ...]
+    """Every step that the chain goes through, highest first, ending with 0."""
+    chained: bool
+    """False: each offset was optimised on its own reference latent."""
+    offsets: Tensor
+    """[T, N, C, h, w], in latent units, in the order of `steps`."""
+    progress: Tensor
+    """[N, P, S]: how far each handle has come along its way to the target, in working px."""
+    iterations: int = 0
+    """Iterations done, over all resumed runs."""
+    arrived: bool = False
+    """Whether every visible set point came within the arrival distance of its target."""
+    losses: tuple[float, ...] = ()
+    """Loss of each iteration."""
+    distances: tuple[float, ...] = ()
+    """Mean distance of the tracked handles to their targets at each iteration, in working px."""
+    state: dict[str, Tensor] = field(default_factory=dict)
+    """Moments of the update rule and the supervising template, so that a resumed run equals an unbroken one."""

@@ -1,0 +1,125 @@
+"""What one drag is about and what stays the same over its iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import DragAVideoError
+from ..geometry import Geometry
+from ..inversion import Inversion, reference_chain, visited_steps
+from ..model.drag_model import DragModel
+from ..progress import Progress
+from ..propagation.point_sets import PointSets
+from ..settings import DragSettings, TrackerSettings
+from .chain import micro_batches, walk_chain, walk_independent
+from .supervision import patch_offsets, sample_features, unit_directions
+
+
+@dataclass(frozen=True)
+class DragProblem:
+    """What stays the same over the iterations; points in working px, tensors on the CPU."""
+
+    model: DragModel
+    inversion: Inversion
+    settings: DragSettings
+    tracker: TrackerSettings
+    steps: tuple[int, ...]
+    visits: tuple[int, ...]
+    reference: dict[int, Tensor]
+    handles: Tensor
+    targets: Tensor
+    visible: Tensor
+    editable: Tensor
+    size: tuple[int, int]
+    first_features: tuple[Tensor, ...]
+    """Per selected step: features of every handle's patch on the reference trajectory, [N, P, S, R, F]."""
+
+    @property
+    def patch(self) -> Tensor:
+        return patch_offsets(self.settings.patch_radius_cells)
+
+    @property
+    def length(self) -> Tensor:
+        return unit_directions(self.handles, self.targets)[1]
+
+    def patch_features(self, features: Tensor, centres: Tensor, frames: slice) -> Tensor:
+        """Features [M, F, h, w] of some frames at the patches round `centres` [N, P, S, 2]: [M, P, S, R, F]."""
+        return sample_features(features, centres[frames].unsqueeze(3) + self.patch, self.size)
+
+    def walk(
+        self, offsets: Tensor, frames: slice, graph: bool, tick: Callable[[], None]
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        block = self.settings.feature_block
+        if self.settings.chain == "independent":
+            return walk_independent(
+                self.model, self.inversion, self.reference, self.steps, offsets, frames, block, graph, tick
+            )
+        return walk_chain(self.model, self.inversion, self.visits, self.steps, offsets, frames, block, graph, tick)
+
+
+def prepare_problem(
+    model: DragModel,
+    inversion: Inversion,
+    point_sets: PointSets,
+    geometry: Geometry,
+    settings: DragSettings,
+    tracker: TrackerSettings,
+    progress: Progress,
+) -> DragProblem:
+    """Check that the values belong together, run the reference chain and read the handles' features on it.
+
+    Raises:
+        DragAVideoError: an inversion that does not reach the highest selected step or has another number of frames.
+    """
+    frames, height, width = inversion.latents.shape[1], *inversion.latents.shape[-2:]
+    if point_sets.handles.shape[0] != frames:
+        raise DragAVideoError(
+            f"The point sets cover {point_sets.handles.shape[0]} frames and the inversion {frames}; "
+            "make both from the same clip."
+        )
+    steps = tuple(sorted(set(settings.steps), reverse=True))
+    if steps[0] > inversion.top:
+        raise DragAVideoError(
+            f"The drag starts at step {steps[0]}, but the clip was inverted to step {inversion.top} only; "
+            "invert further or choose lower drag steps."
+        )
+    visits = visited_steps(settings, steps[0])
+    reference = reference_chain(model, inversion, visits[: visits.index(steps[-1]) + 1], settings.micro_batch, progress)
+    working = geometry.mask_to_working(point_sets.masks).float().unsqueeze(1)
+    problem = DragProblem(
+        model=model,
+        inversion=inversion,
+        settings=settings,
+        tracker=tracker,
+        steps=steps,
+        visits=visits,
+        reference=reference,
+        handles=geometry.to_working(point_sets.handles).float(),
+        targets=geometry.to_working(point_sets.targets).float(),
+        visible=point_sets.visible,
+        editable=(F.adaptive_max_pool2d(working, (height, width)) > 0).float(),
+        size=geometry.working_size,
+        first_features=(),
+    )
+    return _with_first_features(problem, progress)
+
+
+def _with_first_features(problem: DragProblem, progress: Progress) -> DragProblem:
+    embedding = problem.inversion.embedding
+    batches = micro_batches(problem.handles.shape[0], problem.settings.micro_batch)
+    found: list[Tensor] = []
+    for step in problem.steps:
+        parts = []
+        for frames in batches:
+            latents = problem.reference[step][frames]
+            with torch.no_grad():
+                features = problem.model.features(latents, step, embedding, problem.settings.feature_block)
+            parts.append(problem.patch_features(features, problem.handles, frames).cpu())
+            progress("reference features", len(found) * len(batches) + len(parts), len(problem.steps) * len(batches))
+        found.append(torch.cat(parts))
+    return replace(problem, first_features=tuple(found))

@@ -1,0 +1,189 @@
+"""Every number of the method, as small frozen dataclasses, and the preset that belongs to the paper.
+
+Lengths called `*_px` are pixels of the *working* clip (512 wide for SD1.5, 128 for the bundled model). A *step* is a
+DDIM inversion count (1-50); it is never a timestep (0-999). A model folder may carry its own preset in
+`drag_preset.json` beside `model_index.json`: defaults belong to the weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from .errors import DragAVideoError
+
+PRESET_FILE = "drag_preset.json"
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """LoRA tuning on the clip's frames (Sec. 4.1; DragDiffusion's numbers). `iterations` 0 skips the stage."""
+
+    iterations: int = 200
+    rank: int = 16
+    learning_rate: float = 5e-4
+    batch_size: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PropagationSettings:
+    """Point-set propagation (Sec. 3.2)."""
+
+    set_side: int = 3
+    """A handle becomes set_side x set_side points; 1 is the single-point ablation (Fig. 6)."""
+    set_spacing_px: float = 8.0
+    """Distance of neighbours in a set; the paper's reading is one latent cell."""
+    step: int = 3
+    """Inversion step whose features DIFT compares."""
+    feature_block: int = 2
+    """Index into `unet.up_blocks` of the features DIFT compares."""
+    window_px: float = 48.0
+    """A point is looked for within this distance (max norm) of where it was in the frame before."""
+    occlusion_similarity: float = 0.4
+    """A point whose best cosine similarity is below this is marked invisible."""
+    targets: Literal["translate", "affine"] = "translate"
+    """`translate` is Eq. 2; `affine` turns and scales handle->target with the fitted motion of the set."""
+    mask_radius_px: float = 32.0
+    """Half the side of the square round each mask point, and the radius round each handle->target segment."""
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """Temporal-consistent point tracking (Sec. 3.4, Eq. 6 and 7)."""
+
+    range_cells: float = 3.0
+    """l of Eq. 6: the offset searched along d, in cells of the half-resolution grid (1 cell = 2 working px)."""
+    stride_cells: float = 0.5
+    """Spacing of the candidates in that range."""
+    shared: bool = True
+    """One offset for all frames, as Eq. 6 has it; False searches each frame alone (Fig. 8's ablation)."""
+
+
+@dataclass(frozen=True)
+class DragSettings:
+    """Latent-offset optimisation (Sec. 3.3). The defaults are the paper's."""
+
+    steps: tuple[int, ...] = (42, 41, 35, 30)
+    """Inversion steps that carry an offset: the paper's set T."""
+    chain: Literal["full", "strided", "independent"] = "full"
+    """How x at a lower step depends on the offsets above it: through every DDIM step, through one jump between
+    selected steps (fast, slightly coarser), or not at all (each step on its own reference latent)."""
+    iterations: int = 60
+    learning_rate: float = 0.01
+    update: Literal["adam", "normalised"] = "adam"
+    """`adam` is the paper's; `normalised` is a momentum step divided by the frame's largest cell norm."""
+    template_rate: float = 0.5
+    """The supervising feature (right side of Eq. 4) starts on the reference trajectory and takes this share of the
+    current one each iteration: the paper's moving average. 1 supervises with the current map alone (DragDiffusion),
+    a small rate remembers the undragged part."""
+    frame_fusion: float = 1.0
+    """1: the frame average of Eq. 3; 0: each frame's own feature; between: a blend."""
+    feature_block: int = 2
+    """Index into `unet.up_blocks` of the supervised features."""
+    patch_radius_cells: int = 1
+    """r_m: motion supervision covers (2 r_m + 1)^2 cells of the half-resolution grid round each point."""
+    mask_weight: float = 0.1
+    hard_mask: bool = False
+    """Set offsets outside the mask to zero instead of only penalising them."""
+    warm_start: Literal["none", "round", "oval", "fitted"] = "none"
+    """First offset = reference latent warped along the drag, minus itself; the shape of the displacement field."""
+    arrival_px: float = 2.0
+    """A point closer to its target than this has arrived; when all have, the loop ends."""
+    micro_batch: int = 4
+    """Frames back-propagated at a time. Memory grows with it, results do not change."""
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """Denoising with the offsets (Sec. 3.3, last paragraph) and compositing."""
+
+    cross_branch: bool = True
+    """Edited queries attend to the source branch's keys and values (MasaCtrl) in the up-sampler's self-attentions."""
+    cross_branch_layer: int = 10
+    """First self-attention, counted over the whole UNet (16 in SD1.5), that crosses branches."""
+    cross_branch_step: int = 42
+    """First (highest) inversion step at which branches are crossed."""
+    smoothing: bool = False
+    """Interleaved-frame smoothing of the predicted clean frames (ControlVideo)."""
+    smoothing_steps: tuple[int, ...] = (20, 19)
+    composite: bool = True
+    """Outside the feathered mask the source frame's own pixels are kept."""
+    feather_px: float = 8.0
+    micro_batch: int = 4
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All settings that go with one set of weights."""
+
+    name: str = "paper"
+    size: int = 512
+    """The working clip has about size x size pixels."""
+    inversion_steps: int = 42
+    """K: how many of the schedule's 50 steps are inverted."""
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    propagation: PropagationSettings = field(default_factory=PropagationSettings)
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    drag: DragSettings = field(default_factory=DragSettings)
+    decode: DecodeSettings = field(default_factory=DecodeSettings)
+
+    def to_json(self) -> str:
+        """The preset as indented JSON, readable by `preset_from_json`."""
+        return json.dumps(asdict(self), indent=2)
+
+
+PAPER = Preset()
+"""The paper's settings (Sec. 4.1), for SD1.5 at 512 px."""
+
+_Settings = TypeVar(
+    "_Settings", Preset, LoraSettings, PropagationSettings, TrackerSettings, DragSettings, DecodeSettings
+)
+
+
+def override(settings: _Settings, values: Mapping[str, Any]) -> _Settings:
+    """`settings` with some fields replaced; nested mappings override nested settings.
+
+    Raises:
+        DragAVideoError: a key that is no field of the settings.
+    """
+    known = {f.name for f in fields(settings)}
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise DragAVideoError(
+                f"'{key}' is not a setting of {type(settings).__name__}; it has: {', '.join(sorted(known))}."
+            )
+        current = getattr(settings, key)
+        if isinstance(value, Mapping):
+            value = override(current, value)
+        elif isinstance(current, tuple):
+            value = tuple(value)
+        changes[key] = value
+    return replace(settings, **changes)
+
+
+def preset_from_json(text: str) -> Preset:
+    """Parse a preset; settings it does not name keep the paper's value.
+
+    Raises:
+        DragAVideoError: not JSON, not an object, or an unknown key.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DragAVideoError(
+            f"The preset is not valid JSON ({error}); compare it with bundled/model/{PRESET_FILE}."
+        ) from None
+    if not isinstance(values, dict):
+        raise DragAVideoError("The preset must be a JSON object of settings.")
+    return override(PAPER, values)
+
+
+def load_preset(folder: Path) -> Preset:
+    """The preset stored beside a model's weights, or the paper's where there is none."""
+    path = folder / PRESET_FILE
+    return preset_from_json(path.read_text(encoding="utf-8")) if path.is_file() else PAPER
