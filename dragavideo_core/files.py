@@ -1,0 +1,54 @@
+"""Writing files so that nothing half-written stays behind."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import DragAVideoError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; renames it to `path` on success and removes it on any exception.
+
+    The folder is made when it is missing. The temporary name keeps the suffix, because many writers choose their
+    format by it.
+
+    Raises:
+        DragAVideoError: the folder cannot be made or written into, or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)  # An unwritable folder shows itself before the work is done.
+    except OSError as error:
+        raise DragAVideoError(
+            f"Cannot write '{path.name}' into the folder '{path.parent}' ({error.strerror or error}); choose a folder "
+            "that can be written."
+        ) from None
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DragAVideoError(
+            f"Writing '{path}' failed ({error.strerror or error}); check the free space and that no other program "
+            "holds the file."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Make a folder and try to write into it, before minutes of work that would end there.
+
+    Raises:
+        DragAVideoError: it cannot be made or written into.
+    """
+    with atomic_path(Path(folder) / "writable"):
+        pass
+    (Path(folder) / "writable").unlink()
