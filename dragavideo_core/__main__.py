@@ -1,0 +1,202 @@
+"""Command line: `python -m dragavideo_core drag | propagate | reconstruct`; see `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from tqdm import tqdm
+
+from . import draw, pipeline, report
+from .clip import Clip, load_clip
+from .command_line import build_parser, chosen_preset
+from .errors import DragAVideoError
+from .examples import Example, example
+from .files import check_writable
+from .instruction import DragInstruction, load_instruction
+from .model.drag_model import DragModel
+from .model.loading import load_model
+from .model.lora import load_lora
+from .propagation.segmentation import Segmenter, sam_segmenter
+from .settings import Preset
+from .storage import StageStore
+from .video_io import write_video
+
+
+class ProgressBars:
+    """One tqdm bar on stderr for each stage."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None  # type: ignore[type-arg]
+        self._stage = ""
+
+    def __call__(
+        self,
+        stage: str,
+        done: int,
+        total: int,
+        *,
+        loss: float | None = None,
+        preview: Callable[[], Tensor] | None = None,
+    ) -> None:
+        if self._bar is None or stage != self._stage:
+            self.close()
+            self._bar, self._stage = tqdm(total=total, desc=stage, file=sys.stderr), stage
+        self._bar.total = total
+        if loss is not None:
+            self._bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Finish the bar of the last stage."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    model: DragModel
+    clip: Clip
+    preset: Preset
+    bundled: Example | None
+    bars: ProgressBars
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Gives 0, 2 for something the person can put right, 130 when stopped by Ctrl+C."""
+    options = build_parser().parse_args(arguments)
+    bars = ProgressBars()
+    try:
+        commands = {"drag": _drag, "propagate": _propagate, "reconstruct": _reconstruct}
+        commands[options.command](options, _prepare(options, bars))
+    except DragAVideoError as error:
+        bars.close()
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        bars.close()
+        sys.stderr.write("stopped; finished stages are kept, the same command goes on from there\n")
+        return 130
+    sys.stderr.write(f"results are in {options.out}\n")
+    return 0
+
+
+def _prepare(options: argparse.Namespace, bars: ProgressBars) -> _Job:
+    """Load what every command needs; cheap checks first."""
+    bundled = example(options.example) if options.example else None
+    if (options.clip is None) == (bundled is None):
+        raise DragAVideoError("Name one clip: a file or folder, or --example with creature or bunny.")
+    check_writable(options.out)
+    model = load_model(options.model, device=options.device, dtype=options.dtype)
+    preset = chosen_preset(options, model.preset)
+    clip = load_clip(
+        bundled.clip if bundled else options.clip,
+        size=options.size or preset.size,
+        fit=options.fit,
+        every=options.every or (bundled.every if bundled else 3),
+        limit=options.limit or (bundled.limit if bundled else 16),
+        start=options.start,
+    )
+    return _Job(model, clip, preset, bundled, bars)
+
+
+def _instruction(options: argparse.Namespace, job: _Job) -> DragInstruction:
+    if options.instruction:
+        return load_instruction(options.instruction)
+    if job.bundled:
+        return load_instruction(job.bundled.instruction)
+    raise DragAVideoError("Say what to drag: --instruction FILE.json (its form is at the end of --help).")
+
+
+def _segmenter(options: argparse.Namespace, job: _Job) -> Segmenter | None:
+    return sam_segmenter(options.sam, job.model.device) if options.sam else None
+
+
+def _mask(options: argparse.Namespace, job: _Job) -> Tensor | None:
+    """A mask picture, or a mask clip with as many frames as were taken, as bool [N | 1, Hs, Ws]."""
+    if options.mask is None:
+        return None
+    loaded = load_clip(
+        options.mask, size=job.preset.size, every=options.every or 1, limit=len(job.clip.frames), start=options.start
+    )
+    mask = loaded.source.mean(-1) >= 0.5
+    return mask[0] if len(mask) == 1 else mask
+
+
+def _drag(options: argparse.Namespace, job: _Job) -> None:
+    instruction, out = _instruction(options, job), options.out
+    result = pipeline.drag_clip(
+        job.model,
+        job.clip,
+        instruction,
+        preset=job.preset,
+        prompt=options.prompt,
+        lora=load_lora(options.lora) if options.lora else None,
+        segmenter=_segmenter(options, job),
+        mask=_mask(options, job),
+        store=StageStore(None if options.fresh else out / "stages"),
+        progress=job.bars,
+    )
+    job.bars.close()
+    write_video(out / "edited.mp4", result.frames, job.clip.fps, job.clip.audio)
+    points = draw.overlay(job.clip.source, result.point_sets)
+    write_video(out / "points.mp4", points, job.clip.fps)
+    reconstruction = job.clip.geometry.frames_to_source(result.decoded.reconstruction, job.clip.source)
+    truth = _true_edit(job)
+    draw.save_png(out / "comparison.png", draw.drag_sheet(points, reconstruction, result.frames, truth))
+    curves = [("loss", result.offsets.losses), ("distance to target (working px)", result.offsets.distances)]
+    if result.offsets.distances:
+        draw.save_png(out / "plot.png", draw.plot(curves))
+    known = job.bundled.known if job.bundled else None
+    report.write_report(
+        out / "report.json", report.drag_report(job.model, job.clip, instruction, job.preset, result, known)
+    )
+
+
+def _true_edit(job: _Job) -> Tensor | None:
+    if job.bundled is None or job.bundled.true_edit is None:
+        return None
+    indices = job.clip.frame_indices
+    every = indices[1] - indices[0] if len(indices) > 1 else 1
+    truth = load_clip(job.bundled.true_edit, size=job.preset.size, every=every, limit=len(indices), start=indices[0])
+    return truth.source
+
+
+def _propagate(options: argparse.Namespace, job: _Job) -> None:
+    instruction = _instruction(options, job)
+    point_sets = pipeline.propagate_clip(
+        job.model,
+        job.clip,
+        instruction,
+        preset=job.preset,
+        segmenter=_segmenter(options, job),
+        mask=_mask(options, job),
+        progress=job.bars,
+    )
+    job.bars.close()
+    points = draw.overlay(job.clip.source, point_sets)
+    write_video(options.out / "points.mp4", points, job.clip.fps)
+    draw.save_png(options.out / "points.png", draw.comparison_sheet([("points", points)]))
+    report.write_report(
+        options.out / "report.json",
+        report.propagation_report(job.model, job.clip, instruction, job.preset, point_sets),
+    )
+
+
+def _reconstruct(options: argparse.Namespace, job: _Job) -> None:
+    frames = pipeline.reconstruct_clip(job.model, job.clip, preset=job.preset, prompt=options.prompt, progress=job.bars)
+    job.bars.close()
+    write_video(options.out / "reconstruction.mp4", frames, job.clip.fps, job.clip.audio)
+    rows = [("source (working size)", job.clip.frames), ("reconstruction", frames)]
+    draw.save_png(options.out / "comparison.png", draw.comparison_sheet(rows))
+    report.write_report(
+        options.out / "report.json", report.reconstruction_report(job.model, job.clip, job.preset, frames)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

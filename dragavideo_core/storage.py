@@ -1,0 +1,156 @@
+"""Keeps the values of finished stages on disk, so that no run loses work that is done.
+
+A value is any of the core's dataclasses; it is stored as one .safetensors file with the rest of its fields as JSON in
+the header. A stored value is only given back for the very key (inputs and settings) it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .files import atomic_path
+
+_T = TypeVar("_T")
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StageStore:
+    """A folder of finished stages; without a folder nothing is kept and nothing found."""
+
+    folder: Path | None = None
+
+    def recall(self, stage: str, key: str, kind: type[_T]) -> _T | None:
+        """The kept value of a stage, or None where there is none for this key (or it cannot be read)."""
+        return load_value(self.folder / f"{stage}.safetensors", key, kind) if self.folder else None
+
+    def keep(self, stage: str, key: str, value: Any) -> None:
+        """Keep a stage's value in place of the one before.
+
+        Raises:
+            DragAVideoError: the folder cannot be written.
+        """
+        if self.folder:
+            save_value(self.folder / f"{stage}.safetensors", key, value)
+
+    def once(self, stage: str, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
+        """The kept value, or else the made one, which is then kept."""
+        found = self.recall(stage, key, kind)
+        if found is None:
+            found = make()
+            self.keep(stage, key, found)
+        return found
+
+
+def save_value(path: Path, key: str, value: Any) -> None:
+    """Write a dataclass of tensors, plain values and dataclasses; all or nothing.
+
+    Raises:
+        DragAVideoError: the folder cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    plain = _flatten(value, "", tensors)
+    header = {"format": str(_FORMAT), "key": key, "value": json.dumps(plain)}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+
+
+def load_value(path: Path, key: str, kind: type[_T]) -> _T | None:
+    """Read what `save_value` wrote; None where the file is missing, broken, of another version or another key."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != str(_FORMAT) or header.get("key") != key:
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _restore(kind, json.loads(header["value"]), "", tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+        return None
+
+
+def fingerprint(*parts: Any) -> str:
+    """A hash of tensors, dataclasses and plain values: equal inputs, equal text."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        _digest(part, digest)
+    return digest.hexdigest()
+
+
+def weights_fingerprint(module: torch.nn.Module) -> str:
+    """A hash of a network's weights that reads only the beginning and the sum of each."""
+    return fingerprint(
+        *(
+            (name, tuple(w.shape), w.detach().reshape(-1)[:64].float().cpu(), float(w.detach().float().sum()))
+            for name, w in module.state_dict().items()
+        )
+    )
+
+
+def _digest(part: Any, digest: Any) -> None:
+    if isinstance(part, Tensor):
+        digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
+        digest.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    elif is_dataclass(part) and not isinstance(part, type):
+        for field in fields(part):
+            _digest((field.name, getattr(part, field.name)), digest)
+    elif isinstance(part, Mapping):
+        for name, value in sorted(part.items()):
+            _digest((name, value), digest)
+    elif isinstance(part, (tuple, list)):
+        for value in part:
+            _digest(value, digest)
+    else:
+        digest.update(repr(part).encode())
+    digest.update(b"\0")
+
+
+def _flatten(value: Any, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for field in fields(value):
+        item, name = getattr(value, field.name), prefix + field.name
+        if isinstance(item, Tensor):
+            tensors[name] = item.detach().cpu().contiguous()
+        elif is_dataclass(item) and not isinstance(item, type):
+            plain[field.name] = _flatten(item, f"{name}/", tensors)
+        elif isinstance(item, Mapping) and any(isinstance(v, Tensor) for v in item.values()):
+            plain[field.name] = sorted(item)
+            tensors.update({f"{name}/{key}": tensor.detach().cpu().contiguous() for key, tensor in item.items()})
+        else:
+            plain[field.name] = item
+    return plain
+
+
+def _restore(kind: type[_T], plain: Mapping[str, Any], prefix: str, tensors: Mapping[str, Tensor]) -> _T:
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        name, hint = prefix + field.name, hints[field.name]
+        if name in tensors:
+            values[field.name] = tensors[name]
+        elif is_dataclass(hint) and isinstance(hint, type):
+            values[field.name] = _restore(hint, plain[field.name], f"{name}/", tensors)
+        elif any(key.startswith(f"{name}/") for key in tensors):
+            values[field.name] = {key: tensors[f"{name}/{key}"] for key in plain[field.name]}
+        else:
+            values[field.name] = _tuples(plain[field.name])
+    return kind(**values)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON knows only lists; the core's values hold only tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def settings_dict(settings: Any) -> dict[str, Any]:
+    """A settings dataclass as plain JSON values."""
+    return json.loads(json.dumps(asdict(settings)))
