@@ -148,7 +148,7 @@ def override(settings: _Settings, values: Mapping[str, Any]) -> _Settings:
     """`settings` with some fields replaced; nested mappings override nested settings.
 
     Raises:
-        DragAVideoError: a key that is no field of the settings.
+        DragAVideoError: a key that is no field of the settings, or a value of another kind than the field's.
     """
     known = {f.name for f in fields(settings)}
     changes: dict[str, Any] = {}
@@ -158,12 +158,19 @@ def override(settings: _Settings, values: Mapping[str, Any]) -> _Settings:
                 f"'{key}' is not a setting of {type(settings).__name__}; it has: {', '.join(sorted(known))}."
             )
         current = getattr(settings, key)
-        if isinstance(value, Mapping):
-            value = override(current, value)
-        elif isinstance(current, tuple):
-            value = tuple(value)
-        changes[key] = value
+        changes[key] = override(current, value) if isinstance(value, Mapping) else _like(current, value, key)
     return replace(settings, **changes)
+
+
+def _like(current: Any, value: Any, key: str) -> Any:
+    """`value` if it is of `current`'s kind (a whole number may stand for a float, a list for a tuple)."""
+    if isinstance(current, tuple) and isinstance(value, (list, tuple)):
+        return tuple(value)
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(current):
+        raise DragAVideoError(f"The setting '{key}' is {value!r}; it must be a value like {current!r}.")
+    return value
 
 
 def preset_from_json(text: str) -> Preset:

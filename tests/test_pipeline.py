@@ -1,4 +1,4 @@
-"""All stages in one call on a tiny random model: what goes on where it stopped, and what is refused before it starts."""
+"""All stages in one call on a tiny random model: what goes on where it stopped, and what is refused at once."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def scene() -> dict[str, torch.Tensor]:
 
 def literal_sample(features: torch.Tensor, x: float, y: float) -> torch.Tensor:
     """Bilinear by hand: cell = (px + 0.5) / stride - 0.5, clamped at the border."""
-    channels, height, width = features.shape
+    _, height, width = features.shape
     u = min(max((x + 0.5) * width / SIZE[0] - 0.5, 0), width - 1)
     v = min(max((y + 0.5) * height / SIZE[1] - 0.5, 0), height - 1)
     left, top = min(int(u), width - 2), min(int(v), height - 2)
