@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 TRACKED = ("nose", "ear", "tail", "front_foot", "eye")
 DRAGGED = ("nose", "ear", "tail")
+CELL = 128
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,11 @@ def drag_picture(drags: list[Drag]) -> Tensor:
     sheets = []
     for drag in drags:
         frames = [0, len(drag.edited) // 2, len(drag.edited) - 1]
-        sheets.append(
-            draw.drag_sheet(*(v[frames] for v in (drag.source, drag.reconstruction, drag.edited, drag.truth)))
-        )
-    side = 3
-    rows = [torch.cat(sheets[i : i + side], 1) for i in range(0, len(sheets) - side + 1, side)]
-    return torch.cat(rows, 0)
+        rows = {"source": drag.source, "no drag": drag.reconstruction, "ours": drag.edited, "true edit": drag.truth}
+        labelled = [(f"{drag.part}: {name}", clip[frames]) for name, clip in rows.items()]
+        sheets.append(draw.comparison_sheet(labelled, 3, CELL, False))
+    lines = [torch.cat(sheets[i : i + 3], 1) for i in range(0, len(sheets) - len(sheets) % 3, 3)]
+    return torch.cat(lines, 0)
 
 
 @torch.no_grad()

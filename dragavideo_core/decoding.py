@@ -19,6 +19,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .batches import micro_batches
 from .drag.offsets import LatentOffsets
 from .errors import DragAVideoError
 from .flow import middle_frame
@@ -75,7 +76,7 @@ def decode_drag(
     _check(inversion, offsets, settings)
     visits, deltas = offsets.visits, dict(zip(offsets.steps, offsets.offsets))
     source = edited = inversion.latents[visits[0]]
-    batches = _batches(len(source), settings.micro_batch)
+    batches = micro_batches(len(source), settings.micro_batch)
     smoothings = sorted(set(settings.smoothing_steps), reverse=True) if settings.smoothing and len(source) > 2 else []
     controller = AttentionController()
     policy = AttentionPolicy("cross_branch", settings.cross_branch_layer)
@@ -179,11 +180,6 @@ def _smooth_latents(model: DragModel, clean: Tensor, parity: int) -> Tensor:
     smooth = clean.clone()
     smooth[chosen] = model.encode(frames[chosen])
     return smooth
-
-
-def _batches(count: int, size: int) -> list[slice]:
-    size = max(1, size)
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _check(inversion: Inversion, offsets: LatentOffsets, settings: DecodeSettings) -> None:

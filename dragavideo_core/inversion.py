@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .batches import micro_batches
 from .errors import DragAVideoError
 from .model.drag_model import DragModel
 from .model.schedule import DdimSchedule
@@ -82,7 +83,7 @@ def invert_latents(
     embedding = model.embed_prompt(prompt)
     latents = torch.empty(steps + 1, *clean.shape)
     latents[0] = clean
-    batches = _batches(len(clean), micro_batch)
+    batches = micro_batches(len(clean), micro_batch)
     for number, batch in enumerate(batches):
         x = latents[0, batch].to(model.device)
         for step in range(1, steps + 1):
@@ -144,7 +145,7 @@ def reference_chain(
     start = inversion.latents[visits[0]]
     chain = {step: torch.empty_like(start) for step in visits}
     chain[visits[0]].copy_(start)
-    batches = _batches(len(start), micro_batch)
+    batches = micro_batches(len(start), micro_batch)
     moves = list(pairwise(visits))
     for number, batch in enumerate(batches):
         x = start[batch].to(model.device)
@@ -154,11 +155,6 @@ def reference_chain(
             chain[lower][batch] = x.cpu()
             progress("reference", number * len(moves) + index + 1, len(batches) * len(moves))
     return chain
-
-
-def _batches(count: int, size: int) -> list[slice]:
-    size = max(1, size)
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _check_steps(model: DragModel, steps: int) -> None:

@@ -90,7 +90,11 @@ class DragSettings:
     hard_mask: bool = False
     """Set offsets outside the mask to zero instead of only penalising them."""
     warm_start: Literal["none", "round", "oval", "fitted"] = "none"
-    """First offset = reference latent warped along the drag, minus itself; the shape of the displacement field."""
+    """First offset = reference latent warped along the drag, minus itself. The value is the shape of the displacement
+    field: a round or an oval bump at the target, or one fitted to the dragged object."""
+    warp: Literal["pixels", "cells"] = "pixels"
+    """How the warm start warps: the picture by exact pixels and only the noise by whole latent cells, or all of the
+    latent by whole cells."""
     arrival_px: float = 2.0
     """A point closer to its target than this has arrived; when all have, the loop ends."""
     micro_batch: int = 4

@@ -40,9 +40,7 @@ def export(work: Path, out: Path) -> None:
     load_average(work / "denoiser.safetensors", {"unet": unet, "text": text_encoder})
     load_codec(work).to(torch.float16).save_pretrained(part / "vae")
     unet.to(torch.float16).save_pretrained(part / "unet")
-    text_encoder.save_pretrained(
-        part / "text_encoder"
-    )  # fp32: transformers loads as saved, diffusers in fp32
+    text_encoder.save_pretrained(part / "text_encoder")  # fp32: transformers loads as saved, diffusers in fp32
     build_schedule().save_pretrained(part / "scheduler")
     (part / "model_index.json").write_text(json.dumps(_index(), indent=2) + "\n", encoding="utf-8")
     (part / "training.json").write_text(json.dumps(_state(work), indent=2) + "\n", encoding="utf-8")

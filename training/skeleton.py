@@ -94,9 +94,7 @@ def shapes(scene: Scene, frame: int, edit: PartEdit | None = None) -> list[Shape
     drawn += [Shape("body", far, _ear(far_base, far_tip, creature.ear_width, 0.0))]
     for name, hip in bones.hips.items():
         start = hip + forward * (3.5, 0)
-        drawn.append(
-            Shape("body", far, _capsule(start, bones.far_feet[name], leg_radius + 0.8, leg_radius - 0.2))
-        )
+        drawn.append(Shape("body", far, _capsule(start, bones.far_feet[name], leg_radius + 0.8, leg_radius - 0.2)))
     for name, hip in bones.hips.items():
         drawn.append(Shape(name, coat, _capsule(hip, tips[name], leg_radius + 1.2, leg_radius)))
         toe = tips[name] + forward * (1.2, 0)
@@ -110,13 +108,9 @@ def shapes(scene: Scene, frame: int, edit: PartEdit | None = None) -> list[Shape
     drawn.append(Shape("ear", coat, _ear(near_base, tips["ear"], creature.ear_width, 0.0)))
     drawn.append(Shape("ear", dark, _ear(near_base, tips["ear"], creature.ear_width, 0.5)))
     muzzle = bones.head + 0.35 * head_radius * _unit(tips["nose"] - bones.head)
-    drawn.append(
-        Shape("nose", light, _capsule(muzzle, tips["nose"], 0.62 * head_radius, creature.nose_radius * 0.95))
-    )
+    drawn.append(Shape("nose", light, _capsule(muzzle, tips["nose"], 0.62 * head_radius, creature.nose_radius * 0.95)))
     drawn.append(Shape("eye", (250, 250, 250), _disc(tips["eye"], creature.eye_radius)))
-    drawn.append(
-        Shape("eye", (18, 16, 20), _disc(tips["eye"] + forward * (0.3, 0.1), 0.55 * creature.eye_radius))
-    )
+    drawn.append(Shape("eye", (18, 16, 20), _disc(tips["eye"] + forward * (0.3, 0.1), 0.55 * creature.eye_radius)))
     drawn.append(Shape("nose", NOSE_RGB, _disc(tips["nose"], creature.nose_radius)))
     return drawn
 
@@ -146,9 +140,7 @@ def _marks(creature: Creature, centre: np.ndarray, rgb: Rgb) -> list[Shape]:
     axes = np.array(creature.body) * (creature.facing, 1)
     if creature.pattern == "spots":
         radius = creature.body[0] * 0.8
-        return [
-            Shape("body", rgb, centre + axes * (u, v) + radius * s * _CIRCLE) for u, v, s in creature.marks
-        ]
+        return [Shape("body", rgb, centre + axes * (u, v) + radius * s * _CIRCLE) for u, v, s in creature.marks]
     bands = []
     for u, _, width in creature.marks:
         left, right = u - width, u + width

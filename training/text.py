@@ -99,9 +99,7 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 
 def tokenise(tokenizer: CLIPTokenizer, prompts: list[str]) -> Tensor:
     """int64 [N, 77], padded and cut as Stable Diffusion does."""
-    return tokenizer(
-        prompts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
-    ).input_ids
+    return tokenizer(prompts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
 
 
 def embed(text_encoder: CLIPTextModel, tokens: Tensor) -> Tensor:

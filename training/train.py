@@ -83,9 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stage", choices=STAGES, default="all")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, cache, samples")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="diffusers folder, renewed at each checkpoint"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="diffusers folder, renewed at each checkpoint")
     parser.add_argument("--minutes", type=float, default=80, help="of denoiser training, in all")
     parser.add_argument("--codec-minutes", type=float, default=10, help="of decoder training, in all")
     parser.add_argument("--images", type=int, default=98_304, help="latents to cache")

@@ -54,9 +54,7 @@ def learning_rate(peak: float, progress: float, warm_up: float = 0.015, floor: f
     return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def save_training(
-    path: Path, ema: MovingAverage, optimizer: torch.optim.AdamW, state: dict[str, Any]
-) -> None:
+def save_training(path: Path, ema: MovingAverage, optimizer: torch.optim.AdamW, state: dict[str, Any]) -> None:
     """One safetensors file, written whole or not at all; `state` travels as JSON in its header."""
     tensors: dict[str, Tensor] = {}
     for name, live in ema.live.items():

@@ -16,11 +16,6 @@ from ..inversion import Inversion
 from ..model.drag_model import DragModel
 
 
-def micro_batches(count: int, size: int) -> list[slice]:
-    """Slices of at most `size` covering range(count)."""
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
-
-
 def walk_chain(
     model: DragModel,
     inversion: Inversion,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..batches import micro_batches
 from ..errors import DragAVideoError
 from ..geometry import Geometry
 from ..inversion import Inversion
@@ -22,12 +23,11 @@ from ..progress import Progress, silent
 from ..propagation.point_sets import PointSets
 from ..settings import DragSettings, TrackerSettings
 from . import supervision as sup
-from .chain import micro_batches
 from .offsets import LatentOffsets
 from .problem import DragProblem, prepare_problem
 from .tracking import advance, candidate_offsets, candidate_progress, tracking_cost
 from .update import make_update, moments_of
-from .warm_start import warm_start_offset
+from .warm_start import clip_fields, exact_warm_start_offset, warm_start_offset
 
 STAGE = "latent offsets"
 _LOSS_SCALE = 1024.0
@@ -78,7 +78,11 @@ def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry) -> L
     top = problem.steps[0]
     offsets = torch.zeros(len(problem.steps), *problem.reference[top].shape)
     if problem.settings.warm_start != "none":
-        offsets[0] = warm_start_offset(problem.reference[top], point_sets, geometry, problem.settings.warm_start)
+        fields = clip_fields(point_sets, geometry, problem.settings.warm_start)
+        if problem.settings.warp == "pixels":
+            offsets[0] = exact_warm_start_offset(problem.model, problem.inversion, top, problem.reference[top], fields)
+        else:
+            offsets[0] = warm_start_offset(problem.reference[top], fields)
     fusion = problem.settings.frame_fusion
     templates = {
         f"template.{step}": sup.fuse_frames(first, problem.visible, fusion)

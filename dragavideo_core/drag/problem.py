@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..batches import micro_batches
 from ..errors import DragAVideoError
 from ..geometry import Geometry
 from ..inversion import Inversion, reference_chain, visited_steps
@@ -16,7 +17,7 @@ from ..model.drag_model import DragModel
 from ..progress import Progress
 from ..propagation.point_sets import PointSets
 from ..settings import DragSettings, TrackerSettings
-from .chain import micro_batches, walk_chain, walk_independent
+from .chain import walk_chain, walk_independent
 from .supervision import patch_offsets, sample_features, unit_directions
 
 
