@@ -1,0 +1,9 @@
+"""Point-set propagation (Sec. 3.2 of the paper): from one frame's clicks to points and a mask in every frame."""
+
+from __future__ import annotations
+
+from .point_sets import PointSets
+from .propagate import propagate
+from .segmentation import Segmenter, grabcut_segmenter, mask_segmenter, sam_segmenter
+
+__all__ = ["PointSets", "Segmenter", "grabcut_segmenter", "mask_segmenter", "propagate", "sam_segmenter"]

@@ -1,0 +1,265 @@
+"""The whole of Sec. 3.2: clicked points of one frame become handles, targets, pins and masks of every frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..errors import DragAVideoError
+from ..instruction import DragInstruction, clip_position, validate_instruction
+from ..progress import Progress, silent
+from ..settings import PropagationSettings
+from .correspondence import dift_features
+from .point_sets import (
+    PointSets,
+    affine_targets,
+    expand_points,
+    segment_discs,
+    shift_mask,
+    square_patches,
+    translate_targets,
+)
+from .segmentation import Segmenter, foreground_of, grabcut_segmenter
+from .tracks import Tracks, inside_frame, track_points
+
+if TYPE_CHECKING:
+    from ..clip import Clip
+    from ..geometry import Geometry
+    from ..inversion import Inversion
+    from ..model.drag_model import DragModel
+
+_FREE_RADIUS = 2.0
+"""Without mask points the region round handle -> target is this many times mask_radius_px wide on each side."""
+
+
+def propagate(
+    model: DragModel,
+    clip: Clip,
+    instruction: DragInstruction,
+    settings: PropagationSettings,
+    *,
+    segmenter: Segmenter | None = None,
+    mask: Tensor | None = None,
+    inversion: Inversion | None = None,
+    progress: Progress = silent,
+) -> PointSets:
+    """Propagate an instruction from its frame to the whole clip, outward in both directions.
+
+    Handles become sets (Sec. 3.2). Set points on the object are found in the next frame by DIFT, the others move by
+    Eq. 1; a set with no point on the object is tracked whole. Targets move by Eq. 2 or the fitted affine. Pins are
+    tracked by DIFT one by one, whatever they lie on.
+
+    The region that may change, in each frame:
+    - mask points given: the union of squares of half side `mask_radius_px` round the propagated mask points, and of
+      discs of radius `mask_radius_px` along each handle -> target segment, without which the target would lie outside;
+    - none given: discs of radius 2 x `mask_radius_px` along the segments;
+    - `mask` given: that mask alone. One mask belongs to the instruction's frame and moves with the handles' mean
+      motion; a mask for every frame is used as it is.
+    Segments of a pair that is invisible in a frame are left out of that frame's region.
+
+    Args:
+        segmenter: tells object from background, on the instruction's frame for Eq. 1 and on every frame for the
+            fitted warm start; GrabCut where none is given.
+        mask: [Hs, Ws] or [N, Hs, Ws] in source pixels, bool or float (>= 0.5 may change).
+        inversion: of this clip, if there is one; it saves the inversion to `settings.step`.
+
+    Raises:
+        DragAVideoError: an instruction that does not fit the clip, a mask of another size or length or an empty one,
+            or a pair that is seen in no frame.
+    """
+    validate_instruction(instruction, clip)
+    count, key_frame = len(clip.frames), clip_position(instruction, clip)
+    masks = None if mask is None else _check_mask(mask, count, clip.geometry.source_size)
+    pairs, side = len(instruction.pairs), settings.set_side**2
+
+    def working(points: object) -> Tensor:
+        return clip.geometry.to_working(torch.tensor(points, dtype=torch.float64).reshape(-1, 2))
+
+    clicked = working([pair.handle for pair in instruction.pairs])
+    drag = (working([pair.target for pair in instruction.pairs]) - clicked).float()
+    mask_points, pins = working(instruction.mask_points), working(instruction.pinned_points)
+    sets = expand_points(torch.cat([clicked, mask_points]), settings.set_side, settings.set_spacing_px).float()
+    start, groups = sets.flatten(0, 1), torch.arange(len(sets)).repeat_interleave(side)
+    segmenter = segmenter or grabcut_segmenter()
+    foreground = _foreground(clip, key_frame, clicked, sets, segmenter)
+
+    moving, still = _track(
+        model, clip, start, foreground.flatten(), groups, pins, key_frame, settings, inversion, progress
+    )
+    tracks = moving.positions.unflatten(1, (-1, side))
+    seen = moving.visible.unflatten(1, (-1, side))
+    handles, visible = tracks[:, :pairs], seen[:, :pairs]
+    _check_seen(visible)
+    if settings.targets == "affine":
+        targets = affine_targets(handles, drag, key_frame, visible & foreground[:pairs])
+    else:
+        targets = translate_targets(handles, drag, key_frame)
+    if masks is None:
+        masks = _regions(
+            handles, targets, visible, tracks[:, pairs:], seen[:, pairs:], key_frame, settings, clip.geometry
+        )
+    elif len(masks) != count:
+        masks = _moved_mask(masks[0], handles, visible & foreground[:pairs], key_frame, clip.geometry.scale)
+
+    objects = _objects(clip, handles[:, :, side // 2], visible[:, :, side // 2], segmenter, progress)
+
+    def source(points: Tensor) -> Tensor:
+        return clip.geometry.to_source(points.double()).float()
+
+    return PointSets(
+        handles=source(handles),
+        targets=source(targets),
+        visible=visible,
+        foreground=foreground[:pairs],
+        masks=masks,
+        pinned=source(still.positions),
+        key_frame=key_frame,
+        objects=clip.geometry.mask_to_source(objects),
+    )
+
+
+def _segment(clip: Clip, frame: int, clicks: Tensor, segmenter: Segmenter) -> Tensor:
+    """[H, W] bool: the object under clicks [M, 2] (working px) of one frame."""
+    width, height = clip.geometry.working_size
+    limits = clicks.new_tensor([width, height]) - 0.5
+    inside = torch.minimum(clicks.clamp(min=-0.5), limits).float()  # rounding may put a border click just outside
+    mask = segmenter(clip.frames[frame].float().cpu(), inside).cpu()
+    if mask.shape != (height, width):
+        raise DragAVideoError(
+            f"The segmentation is {tuple(mask.shape)} but the working frame is {(height, width)} (height, width)."
+        )
+    return mask.bool()
+
+
+def _objects(clip: Clip, handles: Tensor, visible: Tensor, segmenter: Segmenter, progress: Progress) -> Tensor:
+    """[N, H, W] bool: what lies under the handles [N, P, 2] of each frame; nothing where none is visible."""
+    width, height = clip.geometry.working_size
+    objects = torch.zeros(len(handles), height, width, dtype=torch.bool)
+    for frame, (points, seen) in enumerate(zip(handles, visible)):
+        if bool(seen.any()):
+            objects[frame] = _segment(clip, frame, points[seen], segmenter)
+        progress("segmentation", frame + 1, len(handles))
+    return objects
+
+
+def _foreground(clip: Clip, key_frame: int, clicked: Tensor, sets: Tensor, segmenter: Segmenter) -> Tensor:
+    """[P + M, S] bool. Only handles' sets fall back to "all of it": mask points may well lie beside the object."""
+    mask = _segment(clip, key_frame, clicked, segmenter)
+    inside = inside_frame(sets, clip.geometry.working_size)
+    foreground = foreground_of(mask, sets) & inside
+    nothing = ~foreground.any(1)
+    nothing[len(clicked) :] = False
+    return torch.where(nothing[:, None], inside, foreground)
+
+
+def _track(
+    model: DragModel,
+    clip: Clip,
+    start: Tensor,
+    foreground: Tensor,
+    groups: Tensor,
+    pins: Tensor,
+    key_frame: int,
+    settings: PropagationSettings,
+    inversion: Inversion | None,
+    progress: Progress,
+) -> tuple[Tracks, Tracks]:
+    """Tracks of the sets' points and of the pins, in working px."""
+    count, size = len(clip.frames), clip.geometry.working_size
+    pins = pins.float()
+    if count == 1:  # nothing to find: an image drag needs no features
+        progress("propagation", 1, 1)
+        return tuple(Tracks(points[None], inside_frame(points, size)[None]) for points in (start, pins))  # type: ignore[return-value]
+    features = dift_features(model, clip, settings.step, settings.feature_block, inversion=inversion, progress=progress)
+    done = 0
+
+    def on_frame() -> None:
+        nonlocal done
+        done += 1
+        progress("propagation", done, count - 1)
+
+    moving = track_points(features, start, foreground, groups, key_frame, size, settings, on_frame)
+    pinned = inside_frame(pins, size)
+    still = Tracks(pins.repeat(count, 1, 1), pinned.repeat(count, 1))
+    if bool(pinned.any()):
+        still = track_points(features, pins, pinned, torch.arange(len(pins)), key_frame, size, settings)
+    return moving, still
+
+
+def _check_seen(visible: Tensor) -> None:
+    for p, seen in enumerate(visible.any(-1).any(0).tolist()):
+        if not seen:
+            raise DragAVideoError(
+                f"Pair {p + 1} is seen in no frame of the clip; put its handle on a visible part of the object."
+            )
+
+
+def _regions(
+    handles: Tensor,
+    targets: Tensor,
+    visible: Tensor,
+    mask_sets: Tensor,
+    mask_seen: Tensor,
+    key_frame: int,
+    settings: PropagationSettings,
+    geometry: Geometry,
+) -> Tensor:
+    """The edit region of each frame at source size, [N, Hs, Ws] bool. Points in working px."""
+    radius = settings.mask_radius_px / geometry.scale
+    middle = handles.shape[2] // 2
+    centres = geometry.to_source(_set_centres(mask_sets, mask_seen, key_frame))
+    starts, ends = geometry.to_source(handles[:, :, middle]), geometry.to_source(targets[:, :, middle])
+    width = radius if centres.shape[1] else _FREE_RADIUS * radius
+    regions = []
+    for i in range(len(handles)):
+        seen = visible[i].any(-1)
+        region = segment_discs(starts[i][seen], ends[i][seen], width, geometry.source_size)
+        regions.append(region | square_patches(centres[i], radius, geometry.source_size))
+    return torch.stack(regions)
+
+
+def _set_centres(sets: Tensor, seen: Tensor, key_frame: int) -> Tensor:
+    """[N, M, 2]: each mask point moved by the median motion of its set's visible points (all, where none is)."""
+    count, points, side, _ = sets.shape
+    centres = sets[key_frame, :, side // 2].repeat(count, 1, 1)
+    for i in range(count):
+        for m in range(points):
+            chosen = seen[i, m] if bool(seen[i, m].any()) else torch.ones_like(seen[i, m])
+            centres[i, m] += (sets[i, m] - sets[key_frame, m])[chosen].median(0).values
+    return centres
+
+
+def _moved_mask(mask: Tensor, handles: Tensor, usable: Tensor, key_frame: int, scale: float) -> Tensor:
+    """[N, Hs, Ws]: the key frame's mask moved by the mean motion of the handles' points seen in each frame."""
+    masks = []
+    for i in range(len(handles)):
+        chosen = usable[i] if bool(usable[i].any()) else torch.ones_like(usable[i])
+        masks.append(shift_mask(mask, (handles[i] - handles[key_frame])[chosen].mean(0) / scale))
+    return torch.stack(masks)
+
+
+def _check_mask(mask: Tensor, count: int, size: tuple[int, int]) -> Tensor:
+    """The mask as bool [1 or N, Hs, Ws], a copy."""
+    if mask.ndim not in (2, 3):
+        raise DragAVideoError(
+            f"The mask has shape {tuple(mask.shape)}; [height, width] or [frames, height, width] was expected."
+        )
+    width, height = int(mask.shape[-1]), int(mask.shape[-2])
+    if (width, height) != size:
+        raise DragAVideoError(
+            f"The mask is {width}x{height} but the clip is {size[0]}x{size[1]}; make it on this clip, or resize it."
+        )
+    if mask.ndim == 3 and len(mask) not in (1, count):
+        raise DragAVideoError(
+            f"The mask has {len(mask)} frames but the clip has {count}; give one mask for the clicked frame, or one "
+            "for every frame."
+        )
+    values = mask.detach().cpu()
+    if values.dtype.is_floating_point and not bool(torch.isfinite(values).all()):
+        raise DragAVideoError("The mask holds values that are not finite; values from 0 to 1 were expected.")
+    chosen = values.clone() if values.dtype == torch.bool else values >= 0.5
+    if not bool(chosen.any()):
+        raise DragAVideoError("The mask is empty, so nothing may change; paint the region that the drag may touch.")
+    return chosen if chosen.ndim == 3 else chosen[None]

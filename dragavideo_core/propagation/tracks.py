@@ -1,0 +1,159 @@
+"""Carrying points from the key frame outward through a clip: DIFT for foreground points, Eq. 1 for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..settings import PropagationSettings
+from .correspondence import cells_of, match, patch_features, pixels_of
+from .point_sets import follow_nearest, nearest_of
+
+_KEY_SHARE = 0.5
+"""Weight of the key frame's feature in the template; the rest is the feature where the point was seen last."""
+_CYCLE_SHARE = 0.75
+"""A point is lost when its feature, looked for again in the key frame, is found farther from where it began than this
+share of the window."""
+_EDGE_CELLS = 0.25
+"""A point found this close to the map's edge has most likely gone beyond it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """K points in N frames: positions [N, K, 2] working px, visible [N, K] bool."""
+
+    positions: Tensor
+    visible: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What a frame hands to the next: positions [K, 2], visible [K], features where each was seen last [K, O, F]."""
+
+    positions: Tensor
+    visible: Tensor
+    recent: Tensor
+
+
+def track_points(
+    features: Tensor,
+    start: Tensor,
+    foreground: Tensor,
+    groups: Tensor,
+    key_frame: int,
+    frame_size: tuple[int, int],
+    settings: PropagationSettings,
+    on_frame: Callable[[], None] = lambda: None,
+) -> Tracks:
+    """Track points through a clip, outward from the key frame in both directions.
+
+    A foreground point is looked for round its last position by its feature on the key frame blended with the one where
+    it was seen last: the first does not drift, the second follows a changing look. It is invisible where the best
+    similarity is too low, where matching back to the key frame does not return, or at the frame's edge; then it moves
+    with its group and may be found again. Background points follow Eq. 1 and are as visible as the point they follow.
+
+    Args:
+        features: [N, F, fh, fw] of every frame.
+        start: [K, 2] working px on the key frame; points outside the frame cannot be foreground.
+        foreground: [K] bool; at least one.
+        groups: [K] integer: the set that each point belongs to.
+        frame_size: (width, height) of the working frame.
+        on_frame: called after each frame.
+    """
+    count, grid = len(features), (features.shape[-1], features.shape[-2])
+    cells = cells_of(start.float(), frame_size, grid)
+    templates = patch_features(features[key_frame], cells)
+    state = _State(start.float(), inside_frame(start, frame_size), templates)
+    positions = state.positions.repeat(count, 1, 1)
+    visible = state.visible.repeat(count, 1)
+    for frames in (range(key_frame + 1, count), range(key_frame - 1, -1, -1)):
+        now = state
+        for frame in frames:
+            now = _advance(
+                now, features[frame], features[key_frame], templates, cells, foreground, groups, frame_size, settings
+            )
+            positions[frame], visible[frame] = now.positions, now.visible
+            on_frame()
+    return Tracks(positions, visible)
+
+
+def inside_frame(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
+    """[...] bool: working px [..., 2] that lie on the picture, -0.5 .. size - 0.5 with a hundredth of slack."""
+    limits = points.new_tensor(frame_size) - 0.49
+    return ((points >= -0.51) & (points <= limits)).all(-1)
+
+
+def _advance(
+    last: _State,
+    feature_map: Tensor,
+    key_map: Tensor,
+    templates: Tensor,
+    start: Tensor,
+    foreground: Tensor,
+    groups: Tensor,
+    frame_size: tuple[int, int],
+    settings: PropagationSettings,
+) -> _State:
+    """One frame on. `templates` [K, O, F] and `start` [K, 2] (cells) are the key frame's."""
+    grid = (feature_map.shape[-1], feature_map.shape[-2])
+    window = settings.window_px * grid[0] / frame_size[0]
+    front = foreground.nonzero()[:, 0]
+    wanted = _KEY_SHARE * templates[front] + (1 - _KEY_SHARE) * last.recent[front]
+    centres = cells_of(last.positions[front], frame_size, grid)
+    found, similarity = match(feature_map, wanted, centres, window)
+    seen_feature = patch_features(feature_map, found)
+    returned, _ = match(key_map, seen_feature, start[front], 2 * window)
+    seen = (
+        (similarity >= settings.occlusion_similarity)
+        & ((returned - start[front]).norm(dim=-1) <= _CYCLE_SHARE * window)
+        & ((found > _EDGE_CELLS - 0.5) & (found < found.new_tensor(grid) - 0.5 - _EDGE_CELLS)).all(-1)
+    )
+    positions, visible, recent = last.positions.clone(), torch.zeros_like(last.visible), last.recent.clone()
+    positions[front] = torch.where(seen[:, None], pixels_of(found, frame_size, grid), positions[front])
+    visible[front] = seen
+    recent[front] = torch.where(seen[:, None, None], seen_feature, recent[front])
+    positions = _carry_lost(last, positions, visible, foreground, groups)
+    positions, visible = _carry_background(last, positions, visible, foreground, groups)
+    return _State(positions, visible & inside_frame(positions, frame_size), recent)
+
+
+def _carry_lost(last: _State, positions: Tensor, visible: Tensor, foreground: Tensor, groups: Tensor) -> Tensor:
+    """Invisible foreground points take the median motion of their group's points seen in both frames.
+
+    A group of which nothing is seen moves with the nearest point of another that is; with none, it stays.
+    """
+    sure = visible & last.visible & foreground
+    if not bool(sure.any()):
+        return positions
+    motion = positions - last.positions
+    result = positions.clone()
+    for k in (foreground & ~visible).nonzero()[:, 0].tolist():
+        neighbours = sure & (groups == groups[k])
+        if bool(neighbours.any()):
+            result[k] = last.positions[k] + motion[neighbours].median(0).values
+        else:
+            nearest = nearest_of(last.positions[k : k + 1], last.positions[sure])
+            result[k] = last.positions[k] + motion[sure][nearest[0]]
+    return result
+
+
+def _carry_background(
+    last: _State, positions: Tensor, visible: Tensor, foreground: Tensor, groups: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Eq. 1 for the background points: the nearest foreground point is one of the group's, where it has any.
+
+    Points seen in this frame go first: their motion is measured, the others' is guessed.
+    """
+    positions, visible = positions.clone(), visible.clone()
+    for k in (~foreground).nonzero()[:, 0].tolist():
+        leaders = foreground & (groups == groups[k])
+        leaders = leaders if bool(leaders.any()) else foreground
+        leaders = leaders & visible if bool((leaders & visible).any()) else leaders
+        before, after = last.positions[leaders], positions[leaders]
+        point = last.positions[k : k + 1]
+        positions[k] = follow_nearest(point, before, after)[0]
+        visible[k] = visible[leaders][nearest_of(point, before)[0]]
+    return positions, visible
