@@ -30,7 +30,7 @@ class ProgressBars:
     """One tqdm bar on stderr for each stage."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None  # type: ignore[type-arg]
+        self._bar: tqdm | None = None
         self._stage = ""
 
     def __call__(

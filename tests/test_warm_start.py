@@ -6,8 +6,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from dragavideo_core.drag.warm_start import displacement_field, warp_bilinear, warp_nearest
+from dragavideo_core.drag.warm_start import (
+    clip_fields,
+    displacement_field,
+    exact_warm_start_offset,
+    warm_start_offset,
+    warp_bilinear,
+    warp_nearest,
+)
 from dragavideo_core.errors import DragAVideoError
+from dragavideo_core.geometry import Geometry
+from dragavideo_core.inversion import invert_latents
+from dragavideo_core.propagation.point_sets import PointSets
+
+from .tiny import tiny_model
 
 SIZE = 48
 SHAPES = ("round", "oval", "fitted")
@@ -152,3 +164,40 @@ def test_bilinear_warp_has_subpixel_accuracy_and_keeps_what_stands_still() -> No
     field = torch.zeros(SIZE, SIZE, 2)
     field[..., 0] = 2.25
     assert torch.allclose(warp_bilinear(frame, field)[:, 3:, 0], x[:, 3:] - 2.25, atol=1e-3)
+
+
+def test_the_pixel_warp_start_is_exactly_zero_where_nothing_moves_and_an_edit_where_it_does() -> None:
+    model = tiny_model()
+    inversion = invert_latents(model, torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)), steps=3)
+    fields = torch.zeros(2, 32, 32, 2)
+    fields[1, 8:16, 8:16] = torch.tensor([4.0, 0.0])
+    reference = inversion.latents[3]
+    offset = exact_warm_start_offset(model, inversion, 3, reference, fields)
+    assert torch.equal(offset[0], torch.zeros_like(offset[0])) and offset[1].abs().max() > 0
+    # Its noise part is what whole cells give; its picture part is the codec's answer to the warped frame.
+    share = model.schedule.alpha(3) ** 0.5
+    frames = model.decode(inversion.latents[0])
+    before, after = model.encode(frames)[1], model.encode(warp_bilinear(frames[1], fields[1])[None])[0]
+    noise = reference[1] - share * before
+    expected = share * after + warp_nearest(noise, fields[1]) - reference[1]
+    torch.testing.assert_close(offset[1], expected, atol=1e-5, rtol=1e-4)
+    cells = warm_start_offset(reference, fields)
+    torch.testing.assert_close(cells[1], warp_nearest(reference[1], fields[1]) - reference[1])
+
+
+def test_a_clips_fields_follow_each_frames_own_points_and_object() -> None:
+    geometry = Geometry(source_size=(2 * SIZE, 2 * SIZE), working_size=(SIZE, SIZE), scale=0.5, offset=(0.0, 0.0))
+    handles = geometry.to_source(torch.tensor([[24.0, 24.0], [24.0, 24.0]])).reshape(2, 1, 1, 2)
+    sets = PointSets(
+        handles=handles,
+        targets=handles + torch.tensor([20.0, 0.0]),
+        visible=torch.tensor([True, False]).reshape(2, 1, 1),
+        foreground=torch.ones(1, 1, dtype=torch.bool),
+        masks=geometry.mask_to_source(region().bool().expand(2, -1, -1)),
+        pinned=torch.zeros(2, 0, 2),
+        key_frame=0,
+        objects=geometry.mask_to_source(bar().expand(2, -1, -1)),
+    )
+    fields = clip_fields(sets, geometry, "fitted")
+    assert fields[1].abs().max() == 0, "the second frame does not show the handle"
+    torch.testing.assert_close(fields[0], field_of("fitted", OUTWARD, bar()), atol=1e-3, rtol=1e-3)
