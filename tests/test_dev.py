@@ -139,6 +139,8 @@ def test_first_failure_decides_and_pytest_still_runs_last(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(dev, "set_up_run", lambda: None)
     monkeypatch.setattr(dev, "set_up_tools", lambda: None)
+    monkeypatch.setattr(dev, "set_up_comfyui", lambda: None)
+    monkeypatch.setenv("DRAGAVIDEO_REQUIRE_COMFYUI", "")  # so that what `test` puts there is taken back afterwards
     monkeypatch.setattr(dev, "start", start)
     assert dev.test(["-x"]) == 3
     assert ran[-1] == ("-m", "pytest", "-x")

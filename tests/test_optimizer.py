@@ -16,6 +16,7 @@ from dragavideo_core.geometry import Geometry
 from dragavideo_core.inversion import Inversion, invert_latents
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.propagation.point_sets import PointSets
+from dragavideo_core.sampling import sample_features
 from dragavideo_core.settings import DragSettings, TrackerSettings
 
 from .tiny import tiny_model
@@ -95,9 +96,9 @@ def test_the_gradient_is_that_of_the_written_out_loss(model, inversion, point_se
             index = SETTINGS.steps.index(step)
             x = x.detach() + deltas[index]
             features = model.features(x, step, inversion.embedding, 2)
-            current = sup.sample_features(features, point_sets.handles.unsqueeze(3) + patch, size).detach()
+            current = sample_features(features, point_sets.handles.unsqueeze(3) + patch, size).detach()
             fused = sup.frame_average(current, point_sets.visible)
-            moved = sup.sample_features(features, ahead.unsqueeze(3) + patch, size)
+            moved = sample_features(features, ahead.unsqueeze(3) + patch, size)
             loss = loss + sup.drag_loss(moved, fused, point_sets.visible)
             loss = loss + SETTINGS.mask_weight * sup.mask_loss(x, reference, editable)
         with torch.no_grad():

@@ -9,6 +9,7 @@ import torch
 
 from dragavideo_core.drag import supervision as sup
 from dragavideo_core.drag.tracking import advance, candidate_offsets, candidate_progress, tracking_cost
+from dragavideo_core.sampling import sample_features
 from dragavideo_core.settings import TrackerSettings
 
 N, P, S, C = 3, 2, 4, 5
@@ -47,7 +48,7 @@ def literal_direction(handle: torch.Tensor, target: torch.Tensor) -> torch.Tenso
 
 
 def test_features_are_sampled_bilinearly_at_pixel_centres(scene: dict[str, torch.Tensor]) -> None:
-    found = sup.sample_features(scene["features"], scene["handles"], SIZE)
+    found = sample_features(scene["features"], scene["handles"], SIZE)
     for n in range(N):
         for p in range(P):
             for s in range(S):
@@ -84,7 +85,7 @@ def test_equation_4_literally(scene: dict[str, torch.Tensor]) -> None:
     patch = sup.patch_offsets(1)
     template = torch.randn(N, P, S, len(patch), C)
     ahead = sup.supervised_positions(handles, targets)
-    moved = sup.sample_features(scene["features"], ahead.unsqueeze(3) + patch, SIZE)
+    moved = sample_features(scene["features"], ahead.unsqueeze(3) + patch, SIZE)
     expected = 0.0
     for n in range(N):
         for p in range(P):
@@ -188,7 +189,7 @@ def test_tracking_finds_a_shift_that_all_frames_share() -> None:
     before = torch.stack([bump(20)] * 3).unsqueeze(1)
     after = torch.stack([bump(24), bump(24), bump(20)]).unsqueeze(1)
     size = (64, 48)
-    template = sup.sample_features(before, handles.unsqueeze(3) + patch, size)
+    template = sample_features(before, handles.unsqueeze(3) + patch, size)
     _, length = sup.unit_directions(handles, targets)
     candidates = candidate_progress(torch.zeros(3, 1, 1), length, candidate_offsets(TrackerSettings()))
     cost = tracking_cost(after, template, handles, targets, candidates, patch, size)

@@ -77,7 +77,15 @@ def test_encoder_is_the_pca_off_the_training_ground(pca: PatchPca) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["", "a purple dog with spots", "Émile's \U0001f415\u200d\U0001f9ba dog!!", "\u4e00\u53ea\u7d2b\u8272\u7684\u72d7", "x" * 500, "\x00\ufffd\t"]
+    "prompt",
+    [
+        "",
+        "a purple dog with spots",
+        "Émile's \U0001f415\u200d\U0001f9ba dog!!",
+        "\u4e00\u53ea\u7d2b\u8272\u7684\u72d7",
+        "x" * 500,
+        "\x00\ufffd\t",
+    ],
 )
 def test_any_text_tokenises(tmp_path: Path, prompt: str) -> None:
     write_tokenizer(tmp_path)

@@ -12,12 +12,16 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors import safe_open
 
+from dragavideo_core.settings import PRESET_FILE
+
 from .codec import build_codec
 from .denoiser import build_schedule, build_unet
 from .pca import load_pca
 from .text import build_text_encoder, load_tokenizer, write_tokenizer
 from .weights import load_average
 
+PRESET = Path(__file__).with_name(PRESET_FILE)
+"""The settings that go with these weights, found with bench/."""
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +47,7 @@ def export(work: Path, out: Path) -> None:
     text_encoder.save_pretrained(part / "text_encoder")  # fp32: transformers loads as saved, diffusers in fp32
     build_schedule().save_pretrained(part / "scheduler")
     (part / "model_index.json").write_text(json.dumps(_index(), indent=2) + "\n", encoding="utf-8")
+    shutil.copy(PRESET, part / PRESET_FILE)
     (part / "training.json").write_text(json.dumps(_state(work), indent=2) + "\n", encoding="utf-8")
     _swap(part, out)
     _log.info("exported to %s", out)

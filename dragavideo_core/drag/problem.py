@@ -16,9 +16,10 @@ from ..inversion import Inversion, reference_chain, visited_steps
 from ..model.drag_model import DragModel
 from ..progress import Progress
 from ..propagation.point_sets import PointSets
+from ..sampling import sample_features
 from ..settings import DragSettings, TrackerSettings
 from .chain import walk_chain, walk_independent
-from .supervision import patch_offsets, sample_features, unit_directions
+from .supervision import patch_offsets, unit_directions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Shapes: N frames, P pairs, S points a set, R points of the supervised patch, F f
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 CELL_PX = 2.0
@@ -18,24 +17,6 @@ def patch_offsets(radius_cells: int) -> Tensor:
     span = torch.arange(-radius_cells, radius_cells + 1, dtype=torch.float32) * CELL_PX
     dy, dx = torch.meshgrid(span, span, indexing="ij")
     return torch.stack([dx, dy], dim=-1).reshape(-1, 2)
-
-
-def sample_features(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
-    """F(p): bilinear feature vectors at points.
-
-    Args:
-        features: [N, F, h, w], of any resolution, covering the whole frame.
-        points: [N, ..., 2], (x, y) in working px; outside the frame the border's feature is taken.
-        size: (W, H) of the working frame in px.
-
-    Returns:
-        [N, ..., F] fp32. Differentiable in `features`.
-    """
-    extent = torch.tensor(size, dtype=torch.float32, device=features.device)
-    grid = (2 * points.to(features.device, torch.float32) + 1) / extent - 1
-    flat = grid.reshape(grid.shape[0], 1, -1, 2)
-    sampled = F.grid_sample(features.float(), flat, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled[:, :, 0].transpose(1, 2).reshape(*points.shape[:-1], features.shape[1])
 
 
 def unit_directions(handles: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..sampling import sample_features
 from ..settings import TrackerSettings
-from .supervision import CELL_PX, sample_features, unit_directions
+from .supervision import CELL_PX, unit_directions
 
 
 def candidate_offsets(tracker: TrackerSettings) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import DragAVideoError
 from ..progress import Progress, silent
+from ..sampling import sample_features
 
 if TYPE_CHECKING:
     from ..clip import Clip
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from ..model.drag_model import DragModel
 
 _PATCH_REACH, _PATCH_SPACING, _PATCH_SIGMA = 2, 0.75, 1.0
-"""A point is compared with its surroundings: (2 reach + 1)^2 places, spaced and weighted (Gaussian) in cells. On a
-model trained for five minutes this raised the tracks within 2 px from 62 to 75 %, against the point's feature alone."""
+"""A point is compared with its surroundings: (2 reach + 1)^2 places, spaced and weighted (Gaussian) in cells. On
+a half-trained bundled model, tracks within 2 px: 63 % with the point's feature alone, 82 % with a patch of spacing 0.5
+(step 3); 86 % with spacing 0.5, 90.5 % with 0.75 (step 8)."""
 _COARSE = 0.5
 """Spacing of the first look's candidates, cells; then it is halved five times round the best."""
 _HALVINGS = 5
@@ -102,25 +104,11 @@ def pixels_of(cells: Tensor, frame_size: tuple[int, int], grid: tuple[int, int])
     return (cells + 0.5) * stride - 0.5
 
 
-def sample_features(feature_map: Tensor, cells: Tensor) -> Tensor:
-    """Features between cell centres, bilinear; beyond the outermost centres the border value.
-
-    Args:
-        feature_map: [F, h, w].
-        cells: [..., 2] (x, y).
-
-    Returns:
-        [..., F].
-    """
-    height, width = feature_map.shape[-2:]
-    size = cells.new_tensor([width, height])
-    grid = ((cells + 0.5) / size * 2 - 1).reshape(1, 1, -1, 2).to(feature_map.dtype)
-    sampled = F.grid_sample(feature_map[None], grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled[0, :, 0].T.reshape(*cells.shape[:-1], -1)
-
-
 def patch_features(feature_map: Tensor, cells: Tensor) -> Tensor:
     """The unit features of each point's surroundings, the template that `match` compares.
+
+    Features are made unit before they are interpolated, as `match` does with its cosines; the other order shifts what
+    is found (tracks within 2 px: 86 instead of 91 %).
 
     Args:
         feature_map: [F, h, w].
@@ -130,7 +118,8 @@ def patch_features(feature_map: Tensor, cells: Tensor) -> Tensor:
         [K, O, F]; unit length along F. The point itself is in the middle, O // 2.
     """
     offsets, _ = _patch()
-    return F.normalize(sample_features(feature_map, cells[:, None] + offsets.to(cells)).float(), dim=-1)
+    unit, grid = F.normalize(feature_map.float(), dim=0), (feature_map.shape[-1], feature_map.shape[-2])
+    return F.normalize(sample_features(unit[None], (cells[:, None] + offsets.to(cells))[None], grid)[0], dim=-1)
 
 
 def match(feature_map: Tensor, templates: Tensor, centres: Tensor, window: float) -> tuple[Tensor, Tensor]:
