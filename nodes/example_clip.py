@@ -1,0 +1,61 @@
+"""Example Clip: a clip that comes with the pack and what to drag in it."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..dragavideo_core import examples
+from . import host, sockets
+from .prepare_clip import working_size
+
+
+class ExampleClip(io.ComfyNode):
+    """Gives a DRAGAVIDEO_CLIP and its instruction."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        names = examples.names()
+        return io.Schema(
+            node_id="DragAVideoExampleClip",
+            display_name="Example Clip (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="A clip that comes with the pack, with points that work on it: creature is rendered and fits "
+            "the bundled model, bunny is filmed animation for Stable Diffusion 1.5.",
+            inputs=[
+                io.Combo.Input(
+                    "example",
+                    options=names,
+                    default="creature" if "creature" in names else names[0],
+                    tooltip="creature for the bundled model, bunny for a Stable Diffusion 1.5 checkpoint.",
+                ),
+                io.Int.Input(
+                    "limit",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    tooltip="Take at most this many frames; 0 takes as many as the example recommends.",
+                ),
+                *sockets.size_inputs(),
+            ],
+            outputs=[
+                sockets.Clip.Output(display_name="clip", tooltip="The clip, for every other node."),
+                io.String.Output(display_name="instruction", tooltip="The drag as JSON; connect it to Drag Points."),
+                io.Image.Output(display_name="source", tooltip="The frames at their own size."),
+                io.Float.Output(display_name="fps", tooltip="Frames a second."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, example: str, limit: int, size: int, fit: str, model: host.HostModel | None = None
+    ) -> io.NodeOutput:
+        from ..dragavideo_core.clip import load_clip
+        from ..dragavideo_core.instruction import load_instruction
+
+        chosen = examples.example(example)
+        with host.computing():
+            clip = load_clip(
+                chosen.clip, size=working_size(size, model), fit=fit, every=chosen.every, limit=limit or chosen.limit
+            )
+            text = load_instruction(chosen.instruction).to_json()
+            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps)

@@ -1,0 +1,103 @@
+"""LoRA Tuning and Save LoRA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+
+from . import host, sockets
+
+if TYPE_CHECKING:
+    from ..dragavideo_core.clip import Clip
+
+
+class LoraTuning(io.ComfyNode):
+    """Gives the model with a LoRA of the clip, and the LoRA."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoLoraTuning",
+            display_name="LoRA Tuning (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Tunes the model a little on the clip's frames, so that it keeps what they show (Sec. 4.1). "
+            "Optional; the bundled model does without. Put it before DDIM Inversion.",
+            inputs=[
+                sockets.model_input("The model to tune; it stays as it is."),
+                sockets.clip_input(),
+                sockets.prompt_input(),
+                io.Int.Input("iterations", default=200, min=1, max=5000, tooltip="Training steps. The paper: 200."),
+                io.Int.Input("rank", default=16, min=1, max=128, tooltip="Size of the LoRA. The paper: 16."),
+                io.Float.Input(
+                    "learning_rate", default=5e-4, min=1e-6, max=1e-1, step=1e-5, round=1e-6, tooltip="Step width."
+                ),
+                io.Int.Input("batch_size", default=4, min=1, max=64, tooltip="Frames per training step."),
+                io.Int.Input(
+                    "seed", default=0, min=0, max=2**63 - 1, tooltip="Same seed, same LoRA, on the same device."
+                ),
+                sockets.micro_batch_input(4, "Frames that are trained on"),
+            ],
+            outputs=[
+                sockets.Model.Output(display_name="model", tooltip="The tuned model; use it in all that follows."),
+                sockets.Lora.Output(display_name="lora", tooltip="The LoRA alone, for Save LoRA."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: host.HostModel,
+        clip: Clip,
+        prompt: str,
+        iterations: int,
+        rank: int,
+        learning_rate: float,
+        batch_size: int,
+        seed: int,
+        micro_batch: int,
+    ) -> io.NodeOutput:
+        from ..dragavideo_core.model.lora import tune_lora, with_lora
+        from ..dragavideo_core.settings import LoraSettings
+
+        settings = LoraSettings(iterations, rank, learning_rate, batch_size, seed)
+        progress = host.HostProgress()
+        with host.running(model, clip, min(micro_batch, batch_size), gradients=True) as drag:
+            latents = drag.encode(clip.frames)
+            lora = host.halving(
+                micro_batch, lambda count: tune_lora(drag, latents, settings, prompt, progress, micro_batch=count)
+            )
+            tuned = with_lora(drag, lora)
+        return io.NodeOutput(model.with_drag(tuned), lora)
+
+
+class SaveLora(io.ComfyNode):
+    """Writes a LoRA into models/loras."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoSaveLora",
+            display_name="Save LoRA (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Writes the tuned LoRA into models/loras, in the format that ComfyUI's own Load LoRA reads.",
+            inputs=[
+                sockets.Lora.Input("lora", tooltip="The LoRA of LoRA Tuning."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="drag-a-video/lora",
+                    tooltip="Name inside models/loras; a number is added, nothing is overwritten.",
+                ),
+            ],
+            outputs=[io.String.Output(display_name="file", tooltip="Where it was written.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, lora: object, filename_prefix: str) -> io.NodeOutput:
+        from ..dragavideo_core.model.lora import save_lora
+
+        path = host.new_file("loras", filename_prefix, ".safetensors")
+        with host.computing():
+            save_lora(lora, path)
+        return io.NodeOutput(str(path), ui={"text": (str(path),)})

@@ -1,0 +1,153 @@
+"""Latent Offset Optimizer: the drag itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from ..dragavideo_core.errors import DragAVideoError
+from . import host, sockets, unfinished
+
+if TYPE_CHECKING:
+    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.drag.offsets import LatentOffsets
+    from ..dragavideo_core.inversion import Inversion
+    from ..dragavideo_core.propagation.point_sets import PointSets
+    from ..dragavideo_core.settings import Preset, TrackerSettings
+
+OWN, PAPER, CUSTOM = "model's own", "paper", "custom"
+
+
+class LatentOffsetOptimizer(io.ComfyNode):
+    """Gives DRAGAVIDEO_OFFSETS."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoLatentOffsetOptimizer",
+            display_name="Latent Offset Optimizer (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Moves the handles to their targets in all frames at once (Sec. 3.3), with a live preview of "
+            "the first frame. A cancelled run goes on where it stopped when it is queued again.",
+            inputs=[
+                sockets.model_input("The same model, LoRA included, that made the inversion."),
+                sockets.clip_input(),
+                sockets.Inversion.Input("inversion", tooltip="Of the same clip, from DDIM Inversion."),
+                sockets.PointSets.Input("point_sets", tooltip="Where the points are, from Point-Set Propagation."),
+                io.Combo.Input(
+                    "preset",
+                    options=[OWN, PAPER, CUSTOM],
+                    default=OWN,
+                    tooltip="model's own: what goes with the weights. paper: the paper's numbers. custom: the model's "
+                    "own with what the custom text changes.",
+                ),
+                io.Int.Input(
+                    "iterations",
+                    default=-1,
+                    min=-1,
+                    max=1000,
+                    tooltip="-1 takes the preset's. 0 shows the warm start alone, in seconds. Ends earlier when all "
+                    "handles have arrived; raising the number goes on from what is there.",
+                ),
+                io.Combo.Input(
+                    "warm_start",
+                    options=["preset", "none", "round", "oval", "fitted"],
+                    default="preset",
+                    tooltip="Begin with the clip warped along the drag: round or oval bump, or a field fitted to the "
+                    "object. none begins from the clip as it is, as in the paper.",
+                ),
+                sockets.micro_batch_input(0, "Frames that are back-propagated"),
+                io.String.Input(
+                    "custom",
+                    default="{}",
+                    multiline=True,
+                    tooltip='Only with the preset custom: settings as JSON, for example {"steps": [35], '
+                    '"learning_rate": 0.02, "update": "normalised"}. The help page lists them.',
+                ),
+                sockets.Tracker.Input(
+                    "tracker", optional=True, tooltip="From Temporal Point Tracker; the preset's without it."
+                ),
+                sockets.Offsets.Input(
+                    "resume",
+                    optional=True,
+                    tooltip="Offsets of an earlier, shorter run of the same drag to go on from.",
+                ),
+            ],
+            outputs=[
+                sockets.Offsets.Output(display_name="offsets", tooltip="What is added to the latents, for Decode.")
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: host.HostModel,
+        clip: Clip,
+        inversion: Inversion,
+        point_sets: PointSets,
+        preset: str,
+        iterations: int,
+        warm_start: str,
+        micro_batch: int,
+        custom: str,
+        tracker: TrackerSettings | None = None,
+        resume: LatentOffsets | None = None,
+    ) -> io.NodeOutput:
+        from ..dragavideo_core.drag.optimizer import optimise_offsets
+        from ..dragavideo_core.storage import fingerprint
+
+        chosen = chosen_preset(model.drag.preset, preset, custom)
+        settings, tracker = chosen.drag, tracker or chosen.tracker
+        if iterations >= 0:
+            settings = replace(settings, iterations=iterations)
+        if warm_start != "preset":
+            settings = replace(settings, warm_start=warm_start)
+        settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
+        # Neither the number of iterations nor the micro-batch changes what an iteration does. The inversion stands for
+        # the model as well: other weights, other latents.
+        rule = replace(settings, iterations=0, micro_batch=0)
+        key = fingerprint(inversion, point_sets, rule, tracker, clip.geometry, resume)
+        progress = host.HostProgress()
+        with host.running(model, clip, settings.micro_batch, gradients=True) as drag:
+
+            def optimise(count: int) -> LatentOffsets:
+                reached = unfinished.recall(key, settings.iterations) or resume
+                if reached is not None and reached.arrived:
+                    return reached
+                return optimise_offsets(
+                    drag,
+                    inversion,
+                    point_sets,
+                    clip.geometry,
+                    replace(settings, micro_batch=count),
+                    tracker,
+                    resume=reached,
+                    save=lambda offsets: unfinished.keep(key, offsets),
+                    progress=progress,
+                )
+
+            return io.NodeOutput(host.halving(settings.micro_batch, optimise))
+
+
+def chosen_preset(own: Preset, name: str, custom: str) -> Preset:
+    """The preset that a combo's value means.
+
+    Raises:
+        DragAVideoError: custom text that is no JSON object of known settings.
+    """
+    from ..dragavideo_core import settings
+
+    if name == PAPER:
+        return settings.PAPER
+    if name == OWN:
+        return own
+    try:
+        values: Any = json.loads(custom or "{}")
+    except json.JSONDecodeError as error:
+        raise DragAVideoError(f"The custom settings are not JSON ({error}); write for example {{}}.") from None
+    if not isinstance(values, dict):
+        raise DragAVideoError('The custom settings must be a JSON object, for example {"steps": [35]}.')
+    return replace(own, drag=settings.override(own.drag, values))

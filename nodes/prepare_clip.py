@@ -1,0 +1,105 @@
+"""Prepare Clip: pictures or a video as a clip that fits the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..dragavideo_core.errors import DragAVideoError
+from . import host, sockets
+
+DEFAULT_SIZE = 512
+
+
+def working_size(size: int, model: host.HostModel | None) -> int:
+    """The size to fit a clip to: what the person says, else what the model was made for."""
+    return size or (model.drag.preset.size if model is not None else DEFAULT_SIZE)
+
+
+class PrepareClip(io.ComfyNode):
+    """Gives a DRAGAVIDEO_CLIP from IMAGE or VIDEO."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoPrepareClip",
+            display_name="Prepare Clip (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Takes frames of a video or an image batch and fits them to the model. One picture makes an "
+            "image drag. The source pictures are kept, so that the edit goes back into them.",
+            inputs=[
+                io.Image.Input(
+                    "images",
+                    optional=True,
+                    tooltip="Frames, for example of Load Image or of Load Video of VideoHelperSuite. Connect this or "
+                    "video.",
+                ),
+                io.Video.Input(
+                    "video", optional=True, tooltip="A VIDEO, for example of Load Video; brings rate and sound along."
+                ),
+                io.Audio.Input("audio", optional=True, tooltip="Sound that begins with the first frame."),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=240.0,
+                    step=0.01,
+                    tooltip="Frame rate of images. A VIDEO knows its own.",
+                ),
+                io.Int.Input("start", default=0, min=0, max=1000000, tooltip="First frame to take, counted from 0."),
+                io.Int.Input(
+                    "every", default=3, min=1, max=100, tooltip="Take every n-th frame. The paper takes every third."
+                ),
+                io.Int.Input(
+                    "limit",
+                    default=16,
+                    min=1,
+                    max=1000,
+                    tooltip="Take at most this many frames. Time grows with them, memory hardly does.",
+                ),
+                *sockets.size_inputs(),
+            ],
+            outputs=[
+                sockets.Clip.Output(display_name="clip", tooltip="The clip, for every other node."),
+                io.Image.Output(display_name="source", tooltip="The frames taken, at their own size."),
+                io.Float.Output(display_name="fps", tooltip="Rate of the frames taken: the video's rate / every."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        fps: float,
+        start: int,
+        every: int,
+        limit: int,
+        size: int,
+        fit: str,
+        images: Tensor | None = None,
+        video: Any = None,
+        audio: dict[str, Any] | None = None,
+        model: host.HostModel | None = None,
+    ) -> io.NodeOutput:
+        from ..dragavideo_core.clip import prepare_clip
+
+        if (images is None) == (video is None):
+            raise DragAVideoError("Connect either images or video to Prepare Clip, one of the two.")
+        if video is not None:
+            parts = video.get_components()
+            images, fps = parts.images, float(parts.frame_rate)
+            audio = audio or parts.audio
+        with host.computing(), torch.no_grad():
+            clip = prepare_clip(
+                images,
+                fps,
+                host.audio_in(audio),
+                size=working_size(size, model),
+                fit=fit,
+                every=every,
+                limit=limit,
+                start=start,
+            )
+            return io.NodeOutput(clip, host.image(clip.source), clip.fps)

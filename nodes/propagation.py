@@ -1,0 +1,106 @@
+"""Point-Set Propagation: the points of one frame in every frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from . import host, sockets
+
+if TYPE_CHECKING:
+    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.instruction import DragInstruction
+
+NO_SAM = "none (GrabCut)"
+
+
+class PointSetPropagation(io.ComfyNode):
+    """Gives DRAGAVIDEO_POINT_SETS and the MASK of the region that may change."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoPointSetPropagation",
+            display_name="Point-Set Propagation (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Widens each handle to a set of points and finds the sets, targets and masks in every frame "
+            "(Sec. 3.2). Takes seconds; look at the result with Preview Points before the drag.",
+            inputs=[
+                sockets.model_input(),
+                sockets.clip_input(),
+                sockets.Points.Input("points", tooltip="The drag, from Drag Points or Tracks In."),
+                sockets.Inversion.Input(
+                    "inversion", optional=True, tooltip="Of the same clip; saves inverting a few steps here."
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the picture may change, in place of the mask points: one mask for the frame of the "
+                    "points, which then moves along, or one for each frame. Any segmenter's MASK will do.",
+                ),
+                io.Combo.Input(
+                    "sam_file",
+                    options=[NO_SAM, *host.files(host.SAMS)],
+                    default=NO_SAM,
+                    tooltip="Segment Anything weights in models/sams, to tell the object from the background. Without "
+                    "them GrabCut does it.",
+                ),
+                io.Int.Input(
+                    "set_side",
+                    default=0,
+                    min=0,
+                    max=9,
+                    tooltip="A handle becomes set_side x set_side points (odd; the paper: 3). 0 takes the model's own.",
+                ),
+                io.Combo.Input(
+                    "targets",
+                    options=["preset", "translate", "affine"],
+                    default="preset",
+                    tooltip="How targets follow: translate keeps handle and target apart as clicked (Eq. 2), affine "
+                    "also turns and scales with the object.",
+                ),
+            ],
+            outputs=[
+                sockets.PointSets.Output(
+                    display_name="point_sets", tooltip="Handles, targets, pins, masks, per frame."
+                ),
+                io.Mask.Output(display_name="mask", tooltip="Where the picture may change, at the clip's own size."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: host.HostModel,
+        clip: Clip,
+        points: DragInstruction,
+        sam_file: str,
+        set_side: int,
+        targets: str,
+        inversion: Any = None,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        from ..dragavideo_core.propagation.propagate import propagate
+        from ..dragavideo_core.propagation.segmentation import sam_segmenter
+
+        settings = model.drag.preset.propagation
+        if set_side:
+            settings = replace(settings, set_side=set_side)
+        if targets != "preset":
+            settings = replace(settings, targets=targets)
+        with host.running(model, clip, 1) as drag:
+            sam = None if sam_file == NO_SAM else sam_segmenter(host.path_of(host.SAMS, sam_file), drag.device)
+            found = propagate(
+                drag,
+                clip,
+                points,
+                settings,
+                segmenter=sam,
+                mask=None if mask is None else host.given(mask),
+                inversion=inversion,
+                progress=host.HostProgress(),
+            )
+            return io.NodeOutput(found, host.image(found.masks))

@@ -1,0 +1,60 @@
+"""Drag Report: how the drag went, as text and pictures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import torch
+from comfy_api.latest import io, ui
+
+from . import host, sockets
+
+if TYPE_CHECKING:
+    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.instruction import DragInstruction
+
+
+class DragReport(io.ComfyNode):
+    """Gives a STRING and two IMAGEs."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DragAVideoDragReport",
+            display_name="Drag Report (Drag-A-Video)",
+            category=sockets.CATEGORY,
+            description="Measures the drag: how far the handles came, what changed outside the mask, how smooth it is, "
+            "with a sheet of before and after and the curves of the optimisation.",
+            inputs=[
+                sockets.model_input("The model that the drag was made with."),
+                sockets.clip_input(),
+                sockets.Points.Input("points", tooltip="The drag that was asked for."),
+                sockets.Result.Input("result", tooltip="From Decode."),
+            ],
+            outputs=[
+                io.String.Output(display_name="report", tooltip="All measures and settings, as JSON."),
+                io.Image.Output(display_name="sheet", tooltip="Source, reconstruction and edit, one under the other."),
+                io.Image.Output(display_name="plot", tooltip="Loss and distance to the targets over the iterations."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, model: host.HostModel, clip: Clip, points: DragInstruction, result: host.DragRun) -> io.NodeOutput:
+        from ..dragavideo_core import draw, examples
+        from ..dragavideo_core.report import drag_report
+
+        run = result.result
+        known = examples.example(clip.name).known if clip.name in examples.names() else None
+        with host.computing(), torch.no_grad():
+            report = drag_report(model.drag, clip, points, result.preset, run, known)
+            text = json.dumps(report, indent=2)
+            reconstruction = clip.geometry.frames_to_source(run.decoded.reconstruction, clip.source)
+            sheet = draw.drag_sheet(draw.overlay(clip.source, run.point_sets), reconstruction, run.frames)
+            curves = [("loss", run.offsets.losses), ("distance to target (working px)", run.offsets.distances)]
+            # No iteration, no curve: the warm start alone.
+            plot = draw.plot(curves) if run.offsets.distances else torch.ones(64, 64, 3)
+            sheet, plot = host.image(sheet[None]), host.image(plot[None])
+        shown = ui.PreviewImage(sheet, cls=cls).as_dict()
+        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,)})
