@@ -40,7 +40,7 @@ def drag_model(model: Any, clip: Any, vae: Any, dtype: str | None) -> DragModel:
         return from_parts(
             _network(unet_weights, UNet2DConditionModel, "unet"),
             _network(vae_weights, AutoencoderKL, "vae"),
-            loading._text_encoder(text_weights, config / "text_encoder", "CLIP"),
+            loading.load_text_encoder(text_weights, config / "text_encoder", "CLIP"),
             loading.load_tokenizer(config / "tokenizer"),
             scheduler,
             name="checkpoint",

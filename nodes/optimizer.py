@@ -115,8 +115,6 @@ class LatentOffsetOptimizer(io.ComfyNode):
 
             def optimise(count: int) -> LatentOffsets:
                 reached = unfinished.recall(key, settings.iterations) or resume
-                if reached is not None and reached.arrived:
-                    return reached
                 return optimise_offsets(
                     drag,
                     inversion,

@@ -153,6 +153,7 @@ def test_arrived_handles_end_the_loop(model, inversion, point_sets, geometry) ->
     near = replace(point_sets, targets=point_sets.handles + 0.5)
     result = run(model, inversion, near, geometry)
     assert result.arrived and result.iterations == 1 and result.offsets.abs().max() == 0
+    assert run(model, inversion, near, geometry, resume=result).iterations == 1, "there is nothing left to do"
 
 
 def test_a_hard_mask_keeps_offsets_inside(model, inversion, point_sets, geometry) -> None:

@@ -51,7 +51,8 @@ def optimise_offsets(
     With `iterations` 0 and a warm start the result is the instant preview of the drag.
 
     Args:
-        resume: offsets of an earlier, shorter or cancelled run of the same problem; the loop goes on from there.
+        resume: offsets of an earlier, shorter or cancelled run of the same problem; the loop goes on from there, and
+            does nothing where they have arrived.
         save: called once with the offsets reached, also when the loop is cancelled or fails, before the exception
             goes on.
         progress: units are iterations; raising from it cancels within one network evaluation.
@@ -64,7 +65,7 @@ def optimise_offsets(
     result = resume if resume is not None else _start(problem, point_sets, geometry)
     _check_resume(problem, result)
     try:
-        for reached in _iterations(problem, result, progress):
+        for reached in () if result.arrived else _iterations(problem, result, progress):
             result = reached
             if result.arrived:
                 break

@@ -99,7 +99,7 @@ def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dty
         unet = _component(folder, "unet", UNet2DConditionModel)
         vae = _component(folder, "vae", AutoencoderKL)
         file = _weights(folder, "text_encoder")
-        text = _text_encoder(_tensors(file), folder / "text_encoder", f"{folder.name}/text_encoder")
+        text = load_text_encoder(_tensors(file), folder / "text_encoder", f"{folder.name}/text_encoder")
     return from_parts(
         unet,
         vae,
@@ -212,7 +212,7 @@ def _load_checkpoint(
         unet = _from_ldm(path, UNET, UNet2DConditionModel, config, "unet")
         vae = _from_ldm(path, VAE, AutoencoderKL, config, "vae")
         given = {key[len(TEXT) :]: value for key, value in _tensors(path, TEXT).items()}
-        text = _text_encoder(given, config / "text_encoder", path.name)
+        text = load_text_encoder(given, config / "text_encoder", path.name)
     return from_parts(
         unet,
         vae,
@@ -242,8 +242,17 @@ def _from_ldm(path: Path, prefix: str, kind: Any, config: Path, part: str) -> An
     return module
 
 
-def _text_encoder(given: Mapping[str, Tensor], config: Path, where: str) -> Any:
-    """CLIP's text encoder from tensors with transformers' names, any version's."""
+def load_text_encoder(given: Mapping[str, Tensor], config: Path, where: str) -> Any:
+    """CLIP's text encoder from tensors with transformers' names, any version's.
+
+    Args:
+        given: name -> tensor, with or without "text_model." in front.
+        config: folder with the encoder's config.json.
+        where: what a message calls the place that the tensors come from.
+
+    Raises:
+        DragAVideoError: a tensor is missing or of another shape.
+    """
     from transformers import CLIPTextConfig, CLIPTextModel
 
     module = CLIPTextModel(CLIPTextConfig.from_pretrained(config))
