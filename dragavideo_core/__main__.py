@@ -20,6 +20,7 @@ from .instruction import DragInstruction, load_instruction
 from .model.drag_model import DragModel
 from .model.loading import load_model
 from .model.lora import load_lora
+from .pictures import PICTURE_SUFFIXES
 from .propagation.segmentation import Segmenter, sam_segmenter
 from .settings import Preset
 from .storage import StageStore
@@ -63,6 +64,7 @@ class _Job:
     clip: Clip
     preset: Preset
     bundled: Example | None
+    every: int
     bars: ProgressBars
 
 
@@ -93,15 +95,17 @@ def _prepare(options: argparse.Namespace, bars: ProgressBars) -> _Job:
     check_writable(options.out)
     model = load_model(options.model, device=options.device, dtype=options.dtype)
     preset = chosen_preset(options, model.preset)
+    every, limit = (bundled.every, bundled.limit) if bundled else (3, 16)
+    every = every if options.every is None else options.every
     clip = load_clip(
         bundled.clip if bundled else options.clip,
         size=options.size or preset.size,
         fit=options.fit,
-        every=options.every or (bundled.every if bundled else 3),
-        limit=options.limit or (bundled.limit if bundled else 16),
+        every=every,
+        limit=limit if options.limit is None else options.limit,
         start=options.start,
     )
-    return _Job(model, clip, preset, bundled, bars)
+    return _Job(model, clip, preset, bundled, every, bars)
 
 
 def _instruction(options: argparse.Namespace, job: _Job) -> DragInstruction:
@@ -117,12 +121,14 @@ def _segmenter(options: argparse.Namespace, job: _Job) -> Segmenter | None:
 
 
 def _mask(options: argparse.Namespace, job: _Job) -> Tensor | None:
-    """A mask picture, or a mask clip with as many frames as were taken, as bool [N | 1, Hs, Ws]."""
+    """A mask picture as bool [Hs, Ws], or the frames of a mask clip that run along with the clip's, [N, Hs, Ws]."""
     if options.mask is None:
         return None
-    loaded = load_clip(
-        options.mask, size=job.preset.size, every=options.every or 1, limit=len(job.clip.frames), start=options.start
-    )
+    if options.mask.suffix.lower() in PICTURE_SUFFIXES:
+        loaded = load_clip(options.mask, size=job.preset.size)
+    else:
+        count = len(job.clip.frames)
+        loaded = load_clip(options.mask, size=job.preset.size, every=job.every, limit=count, start=options.start)
     mask = loaded.source.mean(-1) >= 0.5
     return mask[0] if len(mask) == 1 else mask
 
@@ -160,9 +166,8 @@ def _drag(options: argparse.Namespace, job: _Job) -> None:
 def _true_edit(job: _Job) -> Tensor | None:
     if job.bundled is None or job.bundled.true_edit is None:
         return None
-    indices = job.clip.frame_indices
-    every = indices[1] - indices[0] if len(indices) > 1 else 1
-    truth = load_clip(job.bundled.true_edit, size=job.preset.size, every=every, limit=len(indices), start=indices[0])
+    count, start = len(job.clip.frames), job.clip.frame_indices[0]
+    truth = load_clip(job.bundled.true_edit, size=job.preset.size, every=job.every, limit=count, start=start)
     return truth.source
 
 

@@ -66,7 +66,7 @@ def _add_clip(command: argparse.ArgumentParser, instruction: bool) -> None:
     )
     if instruction:
         group.add_argument("--instruction", type=Path, metavar="FILE", help="what to drag, a JSON file (see below)")
-        group.add_argument("--mask", type=Path, metavar="FILE", help="picture or clip, white where edits are allowed")
+        group.add_argument("--mask", type=Path, metavar="FILE", help="picture, or clip beside it, white: may change")
         group.add_argument("--sam", type=Path, metavar="FILE", help="Segment Anything weights; GrabCut without them")
 
 

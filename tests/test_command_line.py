@@ -76,6 +76,20 @@ def test_a_single_picture_with_a_mask_is_an_image_drag(files: Path) -> None:
     assert (before - after)[:, :, :8].abs().max() < 0.1
 
 
+def test_a_mask_clip_runs_along_with_the_clip(files: Path) -> None:
+    mask = torch.zeros(3, 64, 72, 3)
+    mask[0, 8:56, 8:40], mask[2, 8:56, 30:66] = 1, 1
+    write_video(files / "mask.mp4", mask, 12.0)
+    arguments = [str(files / "clip.mp4"), "--instruction", str(files / "drag.json"), "--mask", str(files / "mask.mp4")]
+    code = main(["drag", *arguments, "--out", str(files / "out"), *QUICK, "--every", "2", "--no-composite"])
+    assert code == 0
+    composited = main(["drag", *arguments, "--out", str(files / "masked"), *QUICK, "--every", "2"])
+    assert composited == 0
+    before = load_clip(files / "clip.mp4", size=64, every=2, limit=2).source
+    after = load_clip(files / "masked" / "edited.mp4", size=64, every=1).source
+    assert (before - after)[1, :, :24].abs().max() < 0.1, "the third frame of the file has its own mask"
+
+
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(list(arguments)) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
@@ -110,6 +124,7 @@ def test_bad_files_say_what_is_wrong(files: Path, capsys) -> None:
     assert "no instruction file" in refused(capsys, "drag", clip, "--instruction", "none.json", "--out", out)
     assert "Say what to drag" in refused(capsys, "drag", clip, "--out", out)
     assert "Name one clip" in refused(capsys, "drag", "--out", out)
+    assert "every" in refused(capsys, "reconstruct", clip, "--every", "0", "--out", out)
     assert "no example 'cat'" in refused(capsys, "drag", "--example", "cat", "--out", out)
     (files / "text.mp4").write_text("not a video", encoding="utf-8")
     assert "text.mp4" in refused(capsys, "reconstruct", str(files / "text.mp4"), "--out", out)
