@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..errors import DragAVideoError
@@ -95,11 +96,11 @@ class PolicyAttention:
     ) -> Tensor:
         """Tokens [B, L, C] to tokens [B, L, C]; B must be branches * frames while the controller is active."""
         query, key, value = (
-            project(hidden_states).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+            rearrange(project(hidden_states), "m l (h d) -> m h l d", h=attn.heads)
             for project in (attn.to_q, attn.to_k, attn.to_v)
         )
         out = self._attend(query, key, value)
-        out = out.transpose(1, 2).flatten(2).to(hidden_states.dtype)
+        out = rearrange(out, "m h l d -> m l (h d)").to(hidden_states.dtype)
         for layer in attn.to_out:  # projection, then dropout
             out = layer(out)
         return out
