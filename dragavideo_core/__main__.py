@@ -19,7 +19,7 @@ from .files import check_writable
 from .instruction import DragInstruction, load_instruction
 from .model.drag_model import DragModel
 from .model.loading import load_model
-from .model.lora import load_lora
+from .model.lora import load_lora, save_lora
 from .pictures import PICTURE_SUFFIXES
 from .propagation.segmentation import Segmenter, sam_segmenter
 from .settings import Preset
@@ -148,6 +148,8 @@ def _drag(options: argparse.Namespace, job: _Job) -> None:
         progress=job.bars,
     )
     job.bars.close()
+    if result.lora is not None and not options.lora:
+        save_lora(result.lora, out / "lora.safetensors")
     write_video(out / "edited.mp4", result.frames, job.clip.fps, job.clip.audio)
     points = draw.overlay(job.clip.source, result.point_sets)
     write_video(out / "points.mp4", points, job.clip.fps)

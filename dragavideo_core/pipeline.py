@@ -37,6 +37,8 @@ class DragResult:
     """The edited and the plain reconstruction at working size, before compositing."""
     point_sets: PointSets
     offsets: LatentOffsets
+    lora: LoraWeights | None = None
+    """The adapter that was used, where there was one."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock time of each stage; a stage found in the store takes next to none."""
 
@@ -75,7 +77,7 @@ def drag_clip(
     origin = (weights_fingerprint(model.unet), model.dtype, clip.frames, prompt)
 
     with _timed(seconds, "lora"):
-        tuned, key = _tuned(model, clip, preset, prompt, lora, store, progress, fingerprint(origin))
+        tuned, lora, key = _tuned(model, clip, preset, prompt, lora, store, progress, fingerprint(origin))
     with _timed(seconds, "inversion"):
         key = fingerprint(key, preset.inversion_steps, preset.inversion_refinements)
         inversion = store.once("inversion", key, Inversion, lambda: _inverted(tuned, clip, preset, prompt, progress))
@@ -94,7 +96,7 @@ def drag_clip(
         decoded = decode_drag(tuned, inversion, offsets, preset.decode, progress)
     with _timed(seconds, "composite"):
         frames = finished_frames(clip, decoded, point_sets, preset)
-    return DragResult(frames, decoded, point_sets, offsets, seconds)
+    return DragResult(frames, decoded, point_sets, offsets, lora, seconds)
 
 
 def finished_frames(clip: Clip, decoded: Decoded, point_sets: PointSets, preset: Preset) -> Tensor:
@@ -156,7 +158,7 @@ def _tuned(
     store: StageStore,
     progress: Progress,
     key: str,
-) -> tuple[DragModel, str]:
+) -> tuple[DragModel, LoraWeights | None, str]:
     if lora is None and preset.lora.iterations > 0:
         key = fingerprint(key, preset.lora)
         lora = store.once(
@@ -164,7 +166,7 @@ def _tuned(
         )
     elif lora is not None:
         key = fingerprint(key, lora)
-    return (model if lora is None else with_lora(model, lora)), key
+    return (model if lora is None else with_lora(model, lora)), lora, key
 
 
 def _inverted(model: DragModel, clip: Clip, preset: Preset, prompt: str, progress: Progress) -> Inversion:

@@ -161,6 +161,14 @@ def test_a_hard_mask_keeps_offsets_inside(model, inversion, point_sets, geometry
     assert result.offsets[..., 0, :].abs().max() == 0 and result.offsets[..., 4, 4].abs().max() > 0
 
 
+def test_pinned_points_are_held_like_what_lies_outside_the_mask(model, inversion, point_sets, geometry) -> None:
+    pinned = replace(point_sets, pinned=torch.tensor([[[17.5, 17.5], [99.0, 99.0]]]).expand(N, -1, -1))
+    free = run(model, inversion, point_sets, geometry, hard_mask=True)
+    held = run(model, inversion, pinned, geometry, hard_mask=True)
+    assert held.offsets[..., 4, 4].abs().max() == 0 and free.offsets[..., 4, 4].abs().max() > 0
+    assert held.offsets[..., 2, 2].abs().max() > 0, "only the pin's surroundings are held"
+
+
 def test_a_preview_is_a_frame(model, inversion, point_sets, geometry) -> None:
     previews: list[Tensor] = []
 

@@ -51,6 +51,7 @@ def test_a_drag_from_end_to_end_changes_only_the_mask(model: DragModel, tmp_path
     outside = ~result.point_sets.masks
     assert torch.equal(result.frames[outside], clip.source[outside]), "composited frames must be bit-exact outside"
     assert result.offsets.iterations == 2 and len(result.offsets.losses) == 2
+    assert result.lora is not None and result.lora.rank == 2
     assert set(result.seconds) == {"lora", "inversion", "propagation", "optimisation", "decode", "composite"}
 
     stages: list[str] = []

@@ -104,11 +104,32 @@ def prepare_problem(
         handles=geometry.to_working(point_sets.handles).float(),
         targets=geometry.to_working(point_sets.targets).float(),
         visible=point_sets.visible,
-        editable=(F.adaptive_max_pool2d(working, (height, width)) > 0).float(),
+        editable=hold_pins(
+            (F.adaptive_max_pool2d(working, (height, width)) > 0).float(),
+            geometry.to_working(point_sets.pinned),
+            geometry.working_size,
+        ),
         size=geometry.working_size,
         first_features=(),
     )
     return _with_first_features(problem, progress)
+
+
+def hold_pins(editable: Tensor, pinned: Tensor, size: tuple[int, int]) -> Tensor:
+    """The editable cells without those round pinned points, which Eq. 5 then holds like all outside the mask.
+
+    Args:
+        editable: [N, 1, h, w], 1 where latents may change.
+        pinned: [N, Q, 2] working px; pins outside the frame hold nothing.
+        size: (W, H) of the working frame.
+    """
+    height, width = editable.shape[-2:]
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    cells = torch.stack([x, y], dim=-1)
+    stride = pinned.new_tensor([size[0] / width, size[1] / height])
+    at = (pinned + 0.5) / stride - 0.5
+    near = (cells - at[:, :, None, None]).norm(dim=-1) <= 1
+    return editable * (~near.any(1, keepdim=True)).float()
 
 
 def _with_first_features(problem: DragProblem, progress: Progress) -> DragProblem:
