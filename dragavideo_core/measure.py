@@ -113,16 +113,6 @@ class DragDistances:
     before_px: tuple[float, ...]
     after_px: tuple[float, ...]
 
-    @property
-    def mean_before_px(self) -> float:
-        """Mean over the frames where a handle is visible; NaN where there is none."""
-        return _mean(self.before_px)
-
-    @property
-    def mean_after_px(self) -> float:
-        """As `mean_before_px`, after the drag."""
-        return _mean(self.after_px)
-
 
 def drag_distances(handles: Tensor, targets: Tensor, found: Tensor, visible: Tensor | None = None) -> DragDistances:
     """Distances to the targets before (handle) and after (where the part was found), visible pairs only.

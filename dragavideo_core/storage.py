@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -149,8 +149,3 @@ def _restore(kind: type[_T], plain: Mapping[str, Any], prefix: str, tensors: Map
 def _tuples(value: Any) -> Any:
     """JSON knows only lists; the core's values hold only tuples."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def settings_dict(settings: Any) -> dict[str, Any]:
-    """A settings dataclass as plain JSON values."""
-    return json.loads(json.dumps(asdict(settings)))

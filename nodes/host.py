@@ -229,11 +229,6 @@ def audio_out(audio: Audio | None) -> dict[str, Any] | None:
     return None if audio is None else {"waveform": audio.waveform[None].clone(), "sample_rate": audio.sample_rate}
 
 
-def silence(seconds: float) -> dict[str, Any]:
-    """An AUDIO for clips that have none, because an output socket has to hold something."""
-    return {"waveform": torch.zeros(1, 1, max(1, round(seconds * 44100))), "sample_rate": 44100}
-
-
 # --- folders ----------------------------------------------------------------------------------------------------------
 
 SAMS = "sams"
