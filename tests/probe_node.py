@@ -1,4 +1,7 @@
-"""A custom node for the tests, copied into their ComfyUI: tells a hash of everything behind a socket, at two times."""
+"""Custom nodes for the tests, copied into their ComfyUI.
+
+TestProbe tells a hash of everything behind a socket, at two times; TestSdxl makes a MODEL of another family.
+"""
 
 import dataclasses
 import hashlib
@@ -55,4 +58,30 @@ class ProbeNode:
         return {"ui": {"text": [json.dumps(told)]}}
 
 
-NODE_CLASS_MAPPINGS = {"TestProbe": ProbeNode}
+class SdxlNode:
+    """The MODEL, CLIP and VAE of a Stable Diffusion XL whose network is tiny and untrained; CLIP and VAE are empty."""
+
+    CATEGORY = "tests"
+    RETURN_TYPES = ("MODEL", "CLIP", "VAE")
+    FUNCTION = "make"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def make(self):
+        import comfy.model_patcher
+        import comfy.supported_models
+
+        own = comfy.supported_models.SDXL.unet_config
+        size = {
+            "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": [1, 1],
+            "channel_mult": [1, 1], "num_head_channels": 16, "transformer_depth_middle": 0, "legacy": False,
+            "num_classes": "sequential", "use_spatial_transformer": True, "transformer_depth_output": [0] * 4,
+        }  # fmt: skip
+        config = comfy.supported_models.SDXL({**own, **size, "adm_in_channels": 64, "transformer_depth": [0] * 2})
+        place = torch.device("cpu")
+        return comfy.model_patcher.ModelPatcher(config.get_model({}, device=place), place, place), None, None
+
+
+NODE_CLASS_MAPPINGS = {"TestProbe": ProbeNode, "TestSdxl": SdxlNode}

@@ -140,10 +140,49 @@ def test_first_failure_decides_and_pytest_still_runs_last(monkeypatch: pytest.Mo
     monkeypatch.setattr(dev, "set_up_run", lambda: None)
     monkeypatch.setattr(dev, "set_up_tools", lambda: None)
     monkeypatch.setattr(dev, "set_up_comfyui", lambda: None)
-    monkeypatch.setenv("DRAGAVIDEO_REQUIRE_COMFYUI", "")  # so that what `test` puts there is taken back afterwards
+    monkeypatch.setattr(dev, "set_up_chromium", lambda: "/usr/bin/chromium")
+    for name in ("DRAGAVIDEO_REQUIRE_COMFYUI", "DRAGAVIDEO_CHROMIUM"):
+        monkeypatch.setenv(name, "")  # so that what `test` puts there is taken back afterwards
     monkeypatch.setattr(dev, "start", start)
     assert dev.test(["-x"]) == 3
     assert ran[-1] == ("-m", "pytest", "-x")
+
+
+@pytest.mark.parametrize("source", ["named", "path", "debian", "playwright", "none"])
+def test_chromium_is_taken_from_where_it_is(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = tmp_path / "chromium"
+    browser.touch()
+    done: list[str] = []
+
+    def call(command: list[str], **options: object) -> int:
+        done.append(command[2])
+        return 0
+
+    def start(*arguments: str) -> int:
+        done.append(arguments[1])
+        return 0
+
+    def here(name: str, action: str = "") -> str:
+        return str(browser) if source == name and (not action or action in done) else ""
+
+    monkeypatch.setenv("DRAGAVIDEO_CHROMIUM", here("named"))
+    monkeypatch.setattr(dev, "chromium_on_path", lambda: here("path") or here("debian", "install"))
+    monkeypatch.setattr(dev, "playwright_chromium", lambda: here("playwright", "playwright"))
+    monkeypatch.setattr(dev.shutil, "which", lambda name: name)
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 0, raising=False)
+    monkeypatch.setattr(dev.subprocess, "call", call)
+    monkeypatch.setattr(dev, "start", start)
+    if source == "none":
+        with pytest.raises(dev.SetupError, match="DRAGAVIDEO_CHROMIUM"):
+            dev.set_up_chromium()
+    else:
+        assert dev.set_up_chromium() == str(browser)
+    steps = {"debian": ["update", "install"], "playwright": ["update", "install", "playwright"]}
+    steps["none"] = steps["playwright"]
+    assert done == steps.get(source, [])
+    monkeypatch.setenv("DRAGAVIDEO_CHROMIUM", str(tmp_path / "gone"))
+    with pytest.raises(dev.SetupError, match="no file"):
+        dev.set_up_chromium()
 
 
 def test_set_up_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,34 +1,23 @@
 """The pack in a real ComfyUI, over its HTTP and WebSocket API.
 
-Mechanics (cache, cancel, resume, wiring) run on a tiny random model, so that they take seconds; one drag runs on the
+Mechanics (cache, cancel, resume) run on a tiny random model, so that they take seconds; one drag runs on the
 bundled model, to real files.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from dragavideo_core.examples import names
 from dragavideo_core.model.loading import BUNDLED_FOLDER
 from dragavideo_core.video_io import read_video
-from tests.comfyui import ROOT, Events, Server, comfyui, need_comfyui
+from tests.comfyui import ROOT, Events, Server
 from tests.graphs import Graph, drag_graph, node, points_graph
-from tests.tiny import tiny_model, tiny_scheduler
+from tests.tiny_server import TINY, tiny_comfyui, tiny_graph
 
-TINY = "diffusers/tiny"
-PRESET = {
-    "name": "tiny",
-    "size": 64,
-    "inversion_steps": 8,
-    "propagation": {"set_spacing_px": 2.0, "window_px": 8.0, "mask_radius_px": 8.0, "occlusion_similarity": -1.0},
-    "drag": {"steps": [8, 6], "iterations": 1, "warm_start": "oval"},
-    "decode": {"cross_branch_layer": 4, "feather_px": 2.0},
-}
 NODES = {
     "LoadModel", "ModelFromCheckpoint", "ExampleClip", "PrepareClip", "DragPoints", "LoraTuning", "SaveLora",
     "DDIMInversion", "PointSetPropagation", "PreviewPoints", "TemporalPointTracker", "LatentOffsetOptimizer", "Decode",
@@ -36,29 +25,10 @@ NODES = {
 }  # fmt: skip
 
 
-def write_tiny_model(folder: Path) -> None:
-    """A tiny random model in diffusers' layout, with a preset that suits it."""
-    model = tiny_model()
-    for part in ("unet", "vae", "text_encoder", "tokenizer"):
-        getattr(model, part).save_pretrained(folder / part)
-    tiny_scheduler().save_pretrained(folder / "scheduler")
-    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}', encoding="utf-8")
-    (folder / "drag_preset.json").write_text(json.dumps(PRESET), encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    need_comfyui()
-    base = tmp_path_factory.mktemp("comfyui")
-    write_tiny_model(base / "models" / "diffusers" / "tiny")
-    (base / "custom_nodes").mkdir()
-    shutil.copy(ROOT / "tests" / "probe_node.py", base / "custom_nodes")
-    with comfyui(base) as running:
+    with tiny_comfyui(tmp_path_factory.mktemp("comfyui")) as running:
         yield running
-
-
-def tiny_graph(iterations: int = 1, limit: int = 2) -> Graph:
-    return drag_graph(iterations, model=TINY, example="bunny", limit=limit)
 
 
 def test_all_nodes_are_listed_and_nothing_of_ours_is_warned_about(server: Server) -> None:
@@ -142,39 +112,6 @@ def test_cancelled_drag_frees_the_worker_and_goes_on_where_it_was(server: Server
     graph["drag"]["inputs"]["iterations"] = 1
     run = server.run(graph)
     assert run.state == "success", run.error
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"points": {"instruction": '{"pairs": []}'}}, "add at least one handle"),
-        ({"points": {"instruction": "pull the ear"}}, "not JSON"),
-        ({"invert": {"steps": 4}}, "starts at step 8"),
-        ({"drag": {"preset": "custom", "custom": '{"speed": 1}'}}, "'speed' is not a setting"),
-        ({"mask": "LoadImageMask"}, "The mask is 64x64 but the clip is 256x256"),
-    ],
-)
-def test_bad_wiring_is_told_in_words(server: Server, changes: dict, message: str) -> None:
-    graph = tiny_graph()
-    changes = dict(changes)
-    if changes.pop("mask", None):
-        graph["mask"] = node("SolidMask", value=1.0, width=64, height=64)
-        graph["sets"]["inputs"]["mask"] = ["mask", 0]
-    for name, values in changes.items():
-        graph[name]["inputs"].update(values)
-    run = server.run(graph)
-    assert run.state == "error"
-    assert message in run.error
-
-
-def test_point_sets_and_offsets_of_another_clip_are_refused(server: Server) -> None:
-    graph = tiny_graph()
-    other = points_graph(model=TINY, example="bunny", limit=3)
-    graph["clip2"], graph["invert2"] = other["clip"], other["invert"]
-    graph["invert2"]["inputs"]["clip"] = ["clip2", 0]
-    graph["drag"]["inputs"]["inversion"] = ["invert2", 0]
-    run = server.run(graph)
-    assert "2 frames and the inversion 3" in run.error
 
 
 def test_pictures_of_any_kind_become_a_clip(server: Server) -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from dragavideo_core.pictures import read_pictures
+from dragavideo_core.video_io import read_video
 from tests.comfyui import Run, Server, comfyui, need_comfyui
-from tests.graphs import Graph, drag_graph, node
+from tests.graphs import Graph, api_form, drag_graph, load, node, workflow_file
 from tests.ldm import write_sd15_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -78,3 +79,29 @@ def test_model_from_checkpoint_is_the_file_with_its_lora(server: Server) -> None
     loaded = from_checkpoint("tuned_00001_.safetensors")
     loaded["decode"]["inputs"]["composite"] = "off"
     assert (frames(server, server.run(loaded)) - tuned).abs().mean() < 1 / 255
+
+
+def test_full_graph_ends_in_a_video(server: Server) -> None:
+    """The shipped workflow, wired as it is, with settings that a CPU can bear."""
+    graph = api_form(load(workflow_file(2)))
+    low: dict[str, dict[str, object]] = {
+        "CheckpointLoaderSimple": {"ckpt_name": "sd15.safetensors"},
+        "DragAVideoExampleClip": {"size": 64, "limit": 2},
+        "DragAVideoLoraTuning": {"iterations": 1, "rank": 4, "batch_size": 1, "micro_batch": 1},
+        "DragAVideoDDIMInversion": {"steps": 3},
+        "DragAVideoLatentOffsetOptimizer": {
+            "preset": "custom", "custom": '{"steps": [3], "warm_start": "oval"}', "iterations": 1,
+        },
+    }  # fmt: skip
+    names = {about["class_type"]: name for name, about in graph.items()}
+    for kind, values in low.items():
+        inputs = graph[names[kind]]["inputs"]
+        assert set(values) <= set(inputs)
+        inputs.update(values)
+    done = server.run(graph, 900)
+    assert done.state == "success", done.error
+    (video,) = done.outputs(names["SaveVideo"])["images"]
+    stretch = read_video(server.output / video["subfolder"] / video["filename"], every=1, limit=10, start=0)
+    assert len(stretch.frames) == 2
+    assert list((server.base / "models" / "loras" / "drag-a-video").glob("lora_*.safetensors"))
+    assert done.outputs(names["DragAVideoDragReport"])["text"]

@@ -1,58 +1,19 @@
-"""The shipped workflows: drawn well, wired with sockets that exist, and run where their models are at hand.
+"""The shipped workflows: drawn well, wired with sockets that exist, and with models that have an address.
 
-They are turned into API form here by a few lines of Python; the browser tests do it with the real front end.
+They are run, and turned into API form by the real front end, in test_browser.py.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dragavideo_core.model.loading import BUNDLED_FOLDER
-from dragavideo_core.pictures import read_pictures
-from dragavideo_core.video_io import read_video
-from tests.comfyui import ROOT, Server, comfyui, need_comfyui
-from tests.graphs import Graph
-
-FILES = sorted((ROOT / "workflows").glob("*.json"))
-NOTES = {"MarkdownNote", "Note"}
-FOREIGN = "VHS_"
-"""Nodes of another pack, of which nothing is known here."""
-
-
-def load(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def named(start: str) -> dict[str, Any]:
-    (path,) = [path for path in FILES if path.name.startswith(start)]
-    return load(path)
-
-
-def api_form(workflow: dict[str, Any]) -> Graph:
-    """The graph to queue."""
-    sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
-    graph: Graph = {}
-    for node in workflow["nodes"]:
-        if node["type"] in NOTES:
-            continue
-        values = iter(node["widgets_values"])
-        inputs: dict[str, Any] = {}
-        for socket in node["inputs"]:
-            if "widget" in socket:
-                inputs[socket["name"]] = next(values)
-                if socket["name"] in ("seed", "noise_seed"):
-                    next(values)  # what the front end does to the seed after a run
-            if socket["link"] is not None:
-                inputs[socket["name"]] = sources[socket["link"]]
-        graph[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
-    return graph
+from tests.comfyui import Server, comfyui, need_comfyui
+from tests.graphs import FILES, FOREIGN, NOTES, api_form, load
 
 
 @pytest.fixture(scope="module")
@@ -117,35 +78,3 @@ def test_sockets_and_widgets_are_those_of_the_nodes(path: Path, server: Server) 
         assert nodes[source]["outputs"][output]["type"] == kind and number in nodes[source]["outputs"][output]["links"]
         socket = nodes[target]["inputs"][slot]
         assert socket["link"] == number and kind in socket["type"].split(",")
-
-
-def run(server: Server, start: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Outputs by node type of a workflow that was run."""
-    assert (BUNDLED_FOLDER / "model_index.json").is_file(), "the bundled model is missing"
-    graph = api_form(named(start))
-    done = server.run(graph)
-    assert done.state == "success", done.error
-    return {node["class_type"]: done.outputs(name) for name, node in graph.items()}, graph
-
-
-def test_quick_start_ends_in_a_video(server: Server) -> None:
-    outputs, _ = run(server, "1_")
-    (video,) = outputs["SaveVideo"]["images"]
-    stretch = read_video(server.output / video["subfolder"] / video["filename"], every=1, limit=100, start=0)
-    assert len(stretch.frames) == len(outputs["DragAVideoPreviewPoints"]["images"])
-    report = json.loads(outputs["DragAVideoDragReport"]["text"][0])
-    assert sum(report["distance_after_px"]) < 0.5 * sum(report["distance_before_px"])
-
-
-def test_points_are_shown(server: Server) -> None:
-    outputs, _ = run(server, "3_")
-    pictures = outputs["DragAVideoPreviewPoints"]["images"]
-    assert len(pictures) > 1
-    files = [server.base / "temp" / picture["subfolder"] / picture["filename"] for picture in pictures]
-    assert read_pictures(files).std() > 0.05
-
-
-def test_one_picture_is_dragged(server: Server) -> None:
-    outputs, _ = run(server, "6_")
-    (picture,) = outputs["SaveImage"]["images"]
-    assert read_pictures([server.output / picture["subfolder"] / picture["filename"]]).shape[0] == 1
