@@ -230,6 +230,17 @@ def test_ten_drags_do_not_grow_memory(server: Server) -> None:
     assert max(sizes[6:]) - min(sizes[2:6]) < 48 * 2**20, sizes
 
 
+def test_cancelled_drags_give_their_memory_back(server: Server) -> None:
+    graph = tiny_graph(iterations=500)
+    sizes = []
+    for run in range(8):
+        graph["drag"]["inputs"] |= {"custom": json.dumps({"learning_rate": 0.02 + run / 1000}), "preset": "custom"}
+        with server.events() as events:
+            cancel_in_the_drag(server, graph, events)
+        sizes.append(server.memory())
+    assert max(sizes[4:]) - min(sizes[1:4]) < 48 * 2**20, sizes
+
+
 def test_quick_start_on_the_bundled_model(server: Server) -> None:
     assert (BUNDLED_FOLDER / "model_index.json").is_file(), "the bundled model is missing"
     assert "creature" in names()
