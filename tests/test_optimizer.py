@@ -144,6 +144,27 @@ def test_a_cancelled_run_hands_over_what_it_had(model, inversion, point_sets, ge
     torch.testing.assert_close(resumed.offsets, unbroken.offsets, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("warp", "total"), [("pixels", 4 * N), ("cells", N)])
+def test_a_warm_start_reports_every_frame_and_can_be_cancelled(
+    model, inversion, point_sets, geometry, warp, total
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def watch(stage: str, done: int, count: int, **_: object) -> None:
+        if stage == "warm start":
+            seen.append((done, count))
+
+    run(model, inversion, point_sets, geometry, warm_start="fitted", warp=warp, iterations=0, progress=watch)
+    assert seen == [(done, total) for done in range(1, total + 1)]
+
+    def cancel(stage: str, done: int, count: int, **_: object) -> None:
+        if stage == "warm start" and done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(model, inversion, point_sets, geometry, warm_start="fitted", warp=warp, iterations=0, progress=cancel)
+
+
 def test_no_iteration_and_no_warm_start_is_no_edit(model, inversion, point_sets, geometry) -> None:
     result = run(model, inversion, point_sets, geometry, iterations=0)
     assert result.offsets.abs().max() == 0 and result.losses == ()

@@ -8,6 +8,7 @@ result of the full batch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -27,7 +28,7 @@ from .offsets import LatentOffsets
 from .problem import DragProblem, prepare_problem
 from .tracking import advance, candidate_offsets, candidate_progress, tracking_cost
 from .update import make_update, moments_of
-from .warm_start import clip_fields, exact_warm_start_offset, warm_start_offset
+from .warm_start import FieldShape, clip_fields, exact_warm_start_offset, warm_start_offset
 
 STAGE = "latent offsets"
 _LOSS_SCALE = 1024.0
@@ -62,7 +63,7 @@ def optimise_offsets(
             gradient that is not finite, or offsets to resume that belong to another problem.
     """
     problem = prepare_problem(model, inversion, point_sets, geometry, settings, tracker, progress)
-    result = resume if resume is not None else _start(problem, point_sets, geometry)
+    result = resume if resume is not None else _start(problem, point_sets, geometry, progress)
     _check_resume(problem, result)
     try:
         for reached in () if result.arrived else _iterations(problem, result, progress):
@@ -75,15 +76,11 @@ def optimise_offsets(
     return result
 
 
-def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry) -> LatentOffsets:
+def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, progress: Progress) -> LatentOffsets:
     top = problem.steps[0]
     offsets = torch.zeros(len(problem.steps), *problem.reference[top].shape)
     if problem.settings.warm_start != "none":
-        fields = clip_fields(point_sets, geometry, problem.settings.warm_start)
-        if problem.settings.warp == "pixels":
-            offsets[0] = exact_warm_start_offset(problem.model, problem.inversion, top, problem.reference[top], fields)
-        else:
-            offsets[0] = warm_start_offset(problem.reference[top], fields)
+        offsets[0] = _warm_start(problem, point_sets, geometry, problem.settings.warm_start, progress)
     fusion = problem.settings.frame_fusion
     templates = {
         f"template.{step}": sup.fuse_frames(first, problem.visible, fusion)
@@ -97,6 +94,24 @@ def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry) -> L
         progress=torch.zeros(problem.handles.shape[:3]),
         state=templates,
     )
+
+
+def _warm_start(
+    problem: DragProblem, point_sets: PointSets, geometry: Geometry, shape: FieldShape, progress: Progress
+) -> Tensor:
+    """The first offset [N, C, h, w], at the highest selected step."""
+    top, by_pixels = problem.steps[0], problem.settings.warp == "pixels"
+    total = len(problem.handles) * (4 if by_pixels else 1)
+    done = itertools.count(1)
+
+    def on_frame(_: int) -> None:
+        progress("warm start", next(done), total)
+
+    fields = clip_fields(point_sets, geometry, shape, on_frame)
+    reference = problem.reference[top]
+    if by_pixels:
+        return exact_warm_start_offset(problem.model, problem.inversion, top, reference, fields, on_frame)
+    return warm_start_offset(reference, fields)
 
 
 def _check_resume(problem: DragProblem, result: LatentOffsets) -> None:

@@ -7,6 +7,7 @@ comes from y - field(y).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -75,20 +76,32 @@ def displacement_field(
     return _bumps(handles, targets, visible, pinned, shape, region)
 
 
-def clip_fields(point_sets: PointSets, geometry: Geometry, shape: FieldShape) -> Tensor:
-    """The field of every frame, [N, H, W, 2] working px."""
+def clip_fields(
+    point_sets: PointSets, geometry: Geometry, shape: FieldShape, on_frame: Callable[[int], None] | None = None
+) -> Tensor:
+    """The field of every frame, [N, H, W, 2] working px; `on_frame(i)` is called after frame i and may raise."""
     handles, targets, pinned = (
         geometry.to_working(points) for points in (point_sets.handles, point_sets.targets, point_sets.pinned)
     )
     masks = geometry.mask_to_working(point_sets.masks)
     objects = None if point_sets.objects is None else geometry.mask_to_working(point_sets.objects)
-    fields = [
-        displacement_field(
-            handles[n], targets[n], point_sets.visible[n], masks[n], pinned[n], shape, geometry.working_size,
-            None if objects is None or not objects[n].any() else objects[n],
+    fields = []
+    for n in range(len(handles)):
+        dragged = None if objects is None or not objects[n].any() else objects[n]
+        fields.append(
+            displacement_field(
+                handles[n],
+                targets[n],
+                point_sets.visible[n],
+                masks[n],
+                pinned[n],
+                shape,
+                geometry.working_size,
+                dragged,
+            )
         )
-        for n in range(len(handles))
-    ]  # fmt: skip
+        if on_frame:
+            on_frame(n)
     return torch.stack(fields)
 
 
@@ -98,26 +111,32 @@ def warm_start_offset(reference: Tensor, fields: Tensor) -> Tensor:
 
 
 def exact_warm_start_offset(
-    model: DragModel, inversion: Inversion, step: int, reference: Tensor, fields: Tensor
+    model: DragModel,
+    inversion: Inversion,
+    step: int,
+    reference: Tensor,
+    fields: Tensor,
+    on_frame: Callable[[int], None] | None = None,
 ) -> Tensor:
     """First offset whose picture is warped by exactly `fields`, and only whose noise is warped by whole cells.
 
     A latent at `step` is sqrt(alpha) signal + sqrt(1 - alpha) noise. The signal is known: the clean latent. So the
     decoded frame is warped bilinearly and encoded again, while what remains, the noise, keeps its variance by nearest
-    sampling. Costs one decoding and one encoding of the clip.
+    sampling. Costs one decoding and two encodings of the clip.
 
     Args:
         reference: [N, C, h, w], the reference latents at `step`.
         fields: [N, H, W, 2] working px.
+        on_frame: called after every frame that is decoded or encoded (3 N times); may raise to cancel.
 
     Returns:
         [N, C, h, w] fp32; exactly zero in a frame whose field is zero.
     """
     share = model.schedule.alpha(step) ** 0.5
-    frames = model.decode(inversion.latents[0]).float().cpu()
+    frames = model.decode(inversion.latents[0], on_frame)
     warped_frames = torch.stack([warp_bilinear(frame, field) for frame, field in zip(frames, fields)])
     # The codec's own error is in both encodings and cancels where nothing moves.
-    before, after = share * model.encode(frames), share * model.encode(warped_frames)
+    before, after = (share * model.encode(clip, on_frame) for clip in (frames, warped_frames))
     rest = reference - before
     return torch.stack([warp_nearest(latents, field) for latents, field in zip(rest, fields)]) - rest + after - before
 
