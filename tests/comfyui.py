@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,11 @@ def need_comfyui() -> Path:
     if os.environ.get(REQUIRED):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def other_packs() -> list[Path]:
+    """Folders of other node packs to try this one with, from DRAGAVIDEO_OTHER_PACKS."""
+    return [Path(name) for name in os.environ.get("DRAGAVIDEO_OTHER_PACKS", "").split(os.pathsep) if name]
 
 
 @dataclass
@@ -202,13 +207,13 @@ class Events:
 
 
 @contextmanager
-def comfyui(base: Path, *, pack: bool = True, seconds: float = 180) -> Iterator[Server]:
-    """Start ComfyUI with its data in `base`, the pack linked into custom_nodes, and end it after the block."""
+def comfyui(base: Path, *, pack: bool = True, others: Sequence[Path] = (), seconds: float = 180) -> Iterator[Server]:
+    """Start ComfyUI with its data in `base`, the pack and others linked into custom_nodes; end it after the block."""
     folder = need_comfyui()
     for name in ("custom_nodes", "models/checkpoints", "models/loras", "models/sams", "input", "output", "user"):
         (base / name).mkdir(parents=True, exist_ok=True)
-    if pack:
-        link_pack(base / "custom_nodes" / PACK)
+    for place, source in {**({PACK: ROOT} if pack else {}), **{other.name: other for other in others}}.items():
+        link_pack(base / "custom_nodes" / place, source)
     port = _free_port()
     log = base / "server.log"
     command = [
@@ -230,12 +235,12 @@ def comfyui(base: Path, *, pack: bool = True, seconds: float = 180) -> Iterator[
                 process.kill()
 
 
-def link_pack(place: Path) -> None:
-    """The repository as a custom node: a link, or where links are not allowed (Windows) a copy."""
+def link_pack(place: Path, source: Path) -> None:
+    """A folder as a custom node: a link, or where links are not allowed (Windows) a copy."""
     try:
-        place.symlink_to(ROOT, target_is_directory=True)
+        place.symlink_to(source.resolve(), target_is_directory=True)
     except OSError:
-        shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(".*", "output"))
+        shutil.copytree(source, place, ignore=shutil.ignore_patterns(".*", "output"))
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """Custom nodes for the tests, copied into their ComfyUI.
 
-TestProbe tells a hash of everything behind a socket, at two times; TestSdxl makes a MODEL of another family.
+TestProbe tells a hash of everything behind a socket, at two times; TestSdxl makes a MODEL of another family;
+TestWords makes CONDITIONING without a text encoder.
 """
 
 import dataclasses
@@ -84,4 +85,19 @@ class SdxlNode:
         return comfy.model_patcher.ModelPatcher(config.get_model({}, device=place), place, place), None, None
 
 
-NODE_CLASS_MAPPINGS = {"TestProbe": ProbeNode, "TestSdxl": SdxlNode}
+class WordsNode:
+    """A CONDITIONING of random numbers, as of a text encoder of that width."""
+
+    CATEGORY = "tests"
+    RETURN_TYPES = ("CONDITIONING",)
+    FUNCTION = "make"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"width": ("INT", {"default": 4096})}}
+
+    def make(self, width):
+        return ([[torch.randn(1, 8, width, generator=torch.Generator().manual_seed(0)), {}]],)
+
+
+NODE_CLASS_MAPPINGS = {"TestProbe": ProbeNode, "TestSdxl": SdxlNode, "TestWords": WordsNode}
