@@ -221,7 +221,14 @@ def audio_in(audio: dict[str, Any] | None) -> Audio | None:
     """ComfyUI's AUDIO ([1, C, T] and a rate) as the core's."""
     from ..dragavideo_core.audio import Audio
 
-    return None if audio is None else Audio(given(audio["waveform"])[0], int(audio["sample_rate"]))
+    if audio is None:
+        return None
+    try:
+        waveform, rate = audio["waveform"], int(audio["sample_rate"])
+    except Exception as error:  # VideoHelperSuite's AUDIO reads its file only now, and raises where there is no sound
+        _log.info("The sound cannot be read, so the clip goes on without: %s", str(error).partition("\n")[0])
+        return None
+    return Audio(given(waveform)[0], rate)
 
 
 def audio_out(audio: Audio | None) -> dict[str, Any] | None:
