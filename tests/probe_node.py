@@ -1,7 +1,7 @@
 """Custom nodes for the tests, copied into their ComfyUI.
 
 TestProbe tells a hash of everything behind a socket, at two times; TestSdxl makes a MODEL of another family;
-TestWords makes CONDITIONING without a text encoder.
+TestWords makes CONDITIONING without a text encoder; TestNoSound makes AUDIO that cannot be read.
 """
 
 import dataclasses
@@ -100,4 +100,37 @@ class WordsNode:
         return ([[torch.randn(1, 8, width, generator=torch.Generator().manual_seed(0)), {}]],)
 
 
-NODE_CLASS_MAPPINGS = {"TestProbe": ProbeNode, "TestSdxl": SdxlNode, "TestWords": WordsNode}
+class NoSound(Mapping):
+    """What VideoHelperSuite's loader hands on for a silent file: it fails when it is read."""
+
+    def __getitem__(self, key):
+        raise RuntimeError("failed to extract audio")
+
+    def __iter__(self):
+        return iter(("waveform", "sample_rate"))
+
+    def __len__(self):
+        return 2
+
+
+class NoSoundNode:
+    """An AUDIO that cannot be read."""
+
+    CATEGORY = "tests"
+    RETURN_TYPES = ("AUDIO",)
+    FUNCTION = "make"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def make(self):
+        return (NoSound(),)
+
+
+NODE_CLASS_MAPPINGS = {
+    "TestProbe": ProbeNode,
+    "TestSdxl": SdxlNode,
+    "TestWords": WordsNode,
+    "TestNoSound": NoSoundNode,
+}

@@ -96,3 +96,19 @@ def test_tracks_go_into_wan(others: Others) -> None:
     again = server.run(graph)
     assert again.state == "success", again.error
     assert json.loads(again.outputs("probe")["text"][0])["hash"] != with_tracks
+
+
+def test_sound_that_cannot_be_read_is_left_out(others: Others) -> None:
+    server, _ = others
+    graph = {
+        "video": node("LoadVideo", file="clip.mp4"),
+        "frames": node("GetVideoComponents", video=["video", 0]),
+        "sound": node("TestNoSound"),
+        "clip": node(
+            "DragAVideoPrepareClip", images=["frames", 0], audio=["sound", 0], fps=8.0, start=0, every=1, limit=1,
+            size=64, fit="crop",
+        ),
+        "probe": node("TestProbe", value=["clip", 0]),
+    }  # fmt: skip
+    done = server.run(graph)
+    assert done.state == "success", done.error
