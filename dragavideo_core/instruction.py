@@ -3,7 +3,10 @@
 Version 1, all points in source pixels of frame `frame` of the source file (see `geometry` for the convention):
 
     {"version": 1, "size": [W, H], "frame": 0,
-     "pairs": [{"handle": [x, y], "target": [x, y]}], "mask_points": [[x, y]], "pinned_points": [[x, y]]}
+     "pairs": [{"handle": [x, y], "target": [x, y]}], "mask_points": [[x, y]], "pinned_points": [[x, y]],
+     "corrections": [{"pair": 0, "frame": 9, "handle": [x, y]}]}
+
+`corrections` are on frames of their own, and left out where there are none.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ Point = tuple[float, float]
 VERSION = 1
 SHORTEST_DRAG_PX = 0.5
 """A target closer to its handle than this (source pixels) is a slip of the mouse."""
-_KEYS = ("version", "size", "frame", "pairs", "mask_points", "pinned_points")
+_KEYS = ("version", "size", "frame", "pairs", "mask_points", "pinned_points", "corrections")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class DragPair:
 
     handle: Point
     target: Point
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Where the handle of a pair (counted from 0) is on another frame of the file, as a person sees it (source px)."""
+
+    pair: int
+    frame: int
+    handle: Point
 
 
 @dataclass(frozen=True)
@@ -50,10 +62,12 @@ class DragInstruction:
     frame: int = 0
     size: tuple[int, int] | None = None
     """(width, height) of the clip the points were set on, where known."""
+    corrections: tuple[Correction, ...] = ()
+    """What tracking cannot find by itself; at most one for a pair and frame, and none on `frame`."""
 
     def to_json(self) -> str:
         """The instruction as version 1 JSON, which `parse_instruction` reads back to an equal value."""
-        value = {
+        value: dict[str, Any] = {
             "version": VERSION,
             "size": list(self.size) if self.size else None,
             "frame": self.frame,
@@ -61,6 +75,10 @@ class DragInstruction:
             "mask_points": [_plain(p) for p in self.mask_points],
             "pinned_points": [_plain(p) for p in self.pinned_points],
         }
+        if self.corrections:
+            value["corrections"] = [
+                {"pair": c.pair, "frame": c.frame, "handle": _plain(c.handle)} for c in self.corrections
+            ]
         return json.dumps(value)
 
     def scaled_to(self, size: tuple[int, int]) -> DragInstruction:
@@ -81,6 +99,7 @@ class DragInstruction:
             pairs=tuple(DragPair(scaled(p.handle), scaled(p.target)) for p in self.pairs),
             mask_points=tuple(map(scaled, self.mask_points)),
             pinned_points=tuple(map(scaled, self.pinned_points)),
+            corrections=tuple(replace(c, handle=scaled(c.handle)) for c in self.corrections),
             size=(int(size[0]), int(size[1])),
         )
 
@@ -121,7 +140,8 @@ def parse_instruction(text: str | Mapping[str, Any]) -> DragInstruction:
         tuple(_point(point, f"point {i + 1} of {key}") for i, point in enumerate(_list(value, key)))
         for key in ("mask_points", "pinned_points")
     )
-    return DragInstruction(tuple(pairs), mask_points, pinned_points, int(frame), _size(value.get("size")))
+    corrections = tuple(_correction(item, i) for i, item in enumerate(_list(value, "corrections")))
+    return DragInstruction(tuple(pairs), mask_points, pinned_points, int(frame), _size(value.get("size")), corrections)
 
 
 def load_instruction(path: str | Path) -> DragInstruction:
@@ -157,11 +177,12 @@ def clip_position(instruction: DragInstruction, clip: Clip) -> int:
 
 
 def validate_instruction(instruction: DragInstruction, clip: Clip) -> None:
-    """Check that an instruction can be carried out on a clip.
+    """Check that an instruction can be carried out on a clip. Corrections on frames that were not taken are no fault.
 
     Raises:
         DragAVideoError: no pairs, another size than the clip's, a frame that was not taken, a point that is not
-            finite or not in the frame, a handle on its target, a handle or target outside the crop window.
+            finite or not in the frame, a handle on its target, a handle or target outside the crop window, a
+            correction of a pair that is not there, on the frame of the points, or twice the same.
     """
     if not instruction.pairs:
         what = "only mask points" if instruction.mask_points else "no pairs"
@@ -170,9 +191,11 @@ def validate_instruction(instruction: DragInstruction, clip: Clip) -> None:
     if instruction.size is not None and tuple(instruction.size) != (width, height):
         raise DragAVideoError(
             f"The instruction was made for a clip of {instruction.size[0]}x{instruction.size[1]} pixels, this one has "
-            f"{width}x{height}; set the points on this clip, or convert them with scaled_to(({width}, {height}))."
+            f"{width}x{height}; set the points on this clip, or convert them (rescale of Drag Points; in Python "
+            f"scaled_to(({width}, {height})))."
         )
     clip_position(instruction, clip)
+    _check_corrections(instruction)
     left, top, right, bottom = clip.geometry.window
     for name, point in _named_points(instruction):
         where = f"({point[0]:g}, {point[1]:g})"
@@ -183,7 +206,7 @@ def validate_instruction(instruction: DragInstruction, clip: Clip) -> None:
                 f"The position of {name}, {where}, is outside the frame; x must be in 0..{width - 1} and y in "
                 f"0..{height - 1}."
             )
-        dragged = "handle" in name or "target" in name
+        dragged = "handle" in name or "target" in name or "correction" in name
         if dragged and not (left <= point[0] <= right and top <= point[1] <= bottom):
             raise DragAVideoError(
                 f"The position of {name}, {where}, is cut off by the crop, which keeps x {left:.1f}..{right:.1f} and y "
@@ -198,10 +221,32 @@ def validate_instruction(instruction: DragInstruction, clip: Clip) -> None:
             )
 
 
+def _check_corrections(instruction: DragInstruction) -> None:
+    seen: set[tuple[int, int]] = set()
+    for i, correction in enumerate(instruction.corrections):
+        if not 0 <= correction.pair < len(instruction.pairs):
+            raise DragAVideoError(
+                f"Correction {i + 1} is of pair {correction.pair + 1}, but there are {len(instruction.pairs)} pairs; "
+                "remove it."
+            )
+        if correction.frame == instruction.frame:
+            raise DragAVideoError(
+                f"Correction {i + 1} is on frame {correction.frame}, where the points themselves are set; move the "
+                f"handle of pair {correction.pair + 1} instead."
+            )
+        if (correction.pair, correction.frame) in seen:
+            raise DragAVideoError(
+                f"Pair {correction.pair + 1} is corrected twice on frame {correction.frame}; remove one of the two."
+            )
+        seen.add((correction.pair, correction.frame))
+
+
 def _named_points(instruction: DragInstruction) -> list[tuple[str, Point]]:
     named: list[tuple[str, Point]] = []
     for i, pair in enumerate(instruction.pairs):
         named += [(f"the handle of pair {i + 1}", pair.handle), (f"the target of pair {i + 1}", pair.target)]
+    for c in instruction.corrections:
+        named.append((f"the correction of pair {c.pair + 1} on frame {c.frame}", c.handle))
     named += [(f"mask point {i + 1}", point) for i, point in enumerate(instruction.mask_points)]
     return named + [(f"pinned point {i + 1}", point) for i, point in enumerate(instruction.pinned_points)]
 
@@ -240,6 +285,18 @@ def _point(value: object, name: str) -> Point:
     if not (math.isfinite(x) and math.isfinite(y)):
         raise DragAVideoError(f"The position of {name} is ({x}, {y}); expected two finite numbers.")
     return x, y
+
+
+def _correction(value: object, index: int) -> Correction:
+    name = f"correction {index + 1}"
+    if not isinstance(value, Mapping) or set(value) != {"pair", "frame", "handle"}:
+        raise DragAVideoError(
+            f'Correction {index + 1} is {value!r}; expected {{"pair": 0, "frame": 0, "handle": [x, y]}}.'
+        )
+    for key, what in (("pair", "the number of a pair, from 0"), ("frame", "the number of a frame in the file, from 0")):
+        if not _is_integer(value[key]) or value[key] < 0:
+            raise DragAVideoError(f'"{key}" of {name} is {value[key]!r}; expected {what}.')
+    return Correction(int(value["pair"]), int(value["frame"]), _point(value["handle"], f"the handle of {name}"))
 
 
 def _size(value: object) -> tuple[int, int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ PICTURES_FPS = 24.0
 """Frame rate given to a folder of pictures, which has none."""
 BACKGROUND = 1.0
 """Transparent pixels are laid over white, as browsers and picture viewers show them."""
+
+_JPEG_QUALITY = 88
 
 
 def over_background(rgba: Tensor) -> Tensor:
@@ -55,7 +57,7 @@ def read_pictures(paths: Sequence[Path]) -> Tensor:
     for path in paths:
         try:
             with Image.open(path) as image:
-                frame = _to_tensor(image)
+                frame = picture_tensor(image)
         except (OSError, SyntaxError, ValueError) as error:
             raise DragAVideoError(f"'{path}' cannot be read as a picture ({error}); remove or replace it.") from None
         if frames and frame.shape != frames[0].shape:
@@ -85,23 +87,43 @@ def animation_length(path: Path) -> int:
 
 def read_animation(path: Path, positions: Sequence[int]) -> tuple[Tensor, float]:
     """Frames `positions` of an animated WebP or PNG as [N, H, W, 3] float 0-1, and its average frame rate."""
-    from PIL import Image
-
     frames: dict[int, Tensor] = {}
-    milliseconds = 0.0
-    with Image.open(path) as image:
-        count = int(getattr(image, "n_frames", 1))
-        for position in range(count):
-            image.seek(position)
-            image.load()
-            milliseconds += float(image.info.get("duration") or 0.0)
-            if position in positions:
-                frames[position] = _to_tensor(image)
+    milliseconds, count = 0.0, 0
+    for position, image in animation_images(path):
+        count += 1
+        milliseconds += float(image.info.get("duration") or 0.0)
+        if position in positions:
+            frames[position] = picture_tensor(image)
     fps = 1000.0 * count / milliseconds if milliseconds > 0 else PICTURES_FPS
     return torch.stack([frames[position] for position in positions]), fps
 
 
-def _to_tensor(image: Image) -> Tensor:
+def animation_images(path: Path) -> Iterator[tuple[int, Image]]:
+    """(position, picture) of every frame; each picture is good until the next one is asked for."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        for position in range(int(getattr(image, "n_frames", 1))):
+            image.seek(position)
+            image.load()
+            yield position, image
+
+
+def jpeg_of(picture: Tensor, longest: int) -> bytes:
+    """A picture [H, W, 3] (float 0-1) as JPEG for looking at, shrunk so that no side has more than `longest` pixels."""
+    import cv2
+
+    pixels, share = picture.numpy(), longest / max(picture.shape[:2])
+    if share < 1:
+        width, height = (max(1, round(side * share)) for side in (pixels.shape[1], pixels.shape[0]))
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    levels = np.rint(pixels[..., ::-1] * 255.0).astype(np.uint8)
+    _, data = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return data.tobytes()
+
+
+def picture_tensor(image: Image) -> Tensor:
+    """An opened picture upright, as [H, W, 3] float 0-1, alpha over white."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,6 +50,25 @@ def read_video(path: Path, *, every: int, limit: int, start: int) -> VideoStretc
     Raises:
         DragAVideoError: not a video, no video stream, no frame, `start` beyond the last frame, or a size that changes.
     """
+    with open_video(path) as (container, stream):
+        frames, indices, times, seen = _decode(container, stream, path, every, limit, start)
+        if not seen:
+            raise DragAVideoError(f"'{path}' has no frames that can be decoded; check that the file is complete.")
+        if not frames:
+            raise DragAVideoError(f"'{path}' has only {seen} frames, so none from frame {start} on; lower the start.")
+        fps = _frame_rate(stream.average_rate, indices, times)
+        begin = times[0] or 0.0
+        audio = read_audio(container, begin, len(frames) * every / fps)
+    return VideoStretch(torch.stack(frames), tuple(indices), fps, audio)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, Any]]:
+    """The opened file and its first video stream that is no cover picture.
+
+    Raises:
+        DragAVideoError: not a video, or no video stream.
+    """
     import av
 
     try:
@@ -62,15 +83,8 @@ def read_video(path: Path, *, every: int, limit: int, start: int) -> VideoStretc
         streams = [s for s in container.streams.video if not _is_cover(s)] if container.format.name != "tty" else []
         if not streams:
             raise DragAVideoError(f"'{path}' has no video stream; expected mp4, webm, gif or a folder of pictures.")
-        frames, indices, times, seen = _decode(container, streams[0], path, every, limit, start)
-        if not seen:
-            raise DragAVideoError(f"'{path}' has no frames that can be decoded; check that the file is complete.")
-        if not frames:
-            raise DragAVideoError(f"'{path}' has only {seen} frames, so none from frame {start} on; lower the start.")
-        fps = _frame_rate(streams[0].average_rate, indices, times)
-        begin = times[0] or 0.0
-        audio = read_audio(container, begin, len(frames) * every / fps)
-    return VideoStretch(torch.stack(frames), tuple(indices), fps, audio)
+        streams[0].thread_type = "AUTO"
+        yield container, streams[0]
 
 
 def write_video(path: str | Path, frames: Tensor, fps: float, audio: Audio | None = None) -> None:
@@ -111,13 +125,12 @@ def _decode(
     indices: list[int] = []
     times: list[float | None] = []
     seen = 0
-    stream.thread_type = "AUTO"
     try:
         for index, frame in enumerate(container.decode(stream)):
             seen = index + 1
             if index < start or (index - start) % every:
                 continue
-            picture = _to_tensor(frame)
+            picture = frame_picture(frame)
             if frames and picture.shape != frames[0].shape:
                 raise DragAVideoError(f"'{path}' changes its frame size at frame {index}; re-encode it to one size.")
             frames.append(picture)
@@ -130,8 +143,8 @@ def _decode(
     return frames, indices, times, seen
 
 
-def _to_tensor(frame: VideoFrame) -> Tensor:
-    """One upright frame [H, W, 3] float 0-1."""
+def frame_picture(frame: VideoFrame) -> Tensor:
+    """A decoded frame upright, as [H, W, 3] float 0-1: colours as players show them, alpha over white."""
     # Files without a colour tag mean BT.709 when they are high definition, as players have it.
     tagged = frame.colorspace not in _UNSPECIFIED_COLOURS
     options: dict[str, Any] = {} if tagged else {"src_colorspace": _BT709 if frame.height >= 720 else _BT601}

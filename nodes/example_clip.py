@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..dragavideo_core import examples
 from . import host, sockets
+from .for_editor import clip_shown
 from .prepare_clip import working_size
 
 
@@ -21,6 +22,8 @@ class ExampleClip(io.ComfyNode):
             category=sockets.CATEGORY,
             description="A clip that comes with the pack, with points that work on it: creature is rendered and fits "
             "the bundled model, bunny is filmed animation for Stable Diffusion 1.5.",
+            # As Prepare Clip: the page is told the frames on every run.
+            is_output_node=True,
             inputs=[
                 io.Combo.Input(
                     "example",
@@ -58,4 +61,4 @@ class ExampleClip(io.ComfyNode):
                 chosen.clip, size=working_size(size, model), fit=fit, every=chosen.every, limit=limit or chosen.limit
             )
             text = load_instruction(chosen.instruction).to_json()
-            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps)
+            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps, ui=clip_shown(clip))

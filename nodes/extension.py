@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from . import routes
 from .decode import Decode
 from .drag_points import DragPoints
 from .example_clip import ExampleClip
@@ -26,6 +27,7 @@ class DragAVideoExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         register_folders()
+        routes.register()
         return [
             LoadModel,
             ModelFromCheckpoint,

@@ -236,6 +236,18 @@ def audio_out(audio: Audio | None) -> dict[str, Any] | None:
     return None if audio is None else {"waveform": audio.waveform[None].clone(), "sample_rate": audio.sample_rate}
 
 
+# --- routes -----------------------------------------------------------------------------------------------------------
+
+
+def add_route(path: str, handler: Callable[[Any], Any]) -> None:
+    """Have ComfyUI's server answer GET requests for `path`; nothing where there is no server."""
+    from server import PromptServer
+
+    running = getattr(PromptServer, "instance", None)
+    if running is not None:
+        running.routes.get(path)(handler)
+
+
 # --- folders ----------------------------------------------------------------------------------------------------------
 
 SAMS = "sams"

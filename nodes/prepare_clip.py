@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import host, sockets
+from .for_editor import clip_shown
 
 DEFAULT_SIZE = 512
 
@@ -30,6 +31,8 @@ class PrepareClip(io.ComfyNode):
             category=sockets.CATEGORY,
             description="Takes frames of a video or an image batch and fits them to the model. One picture makes an "
             "image drag. The source pictures are kept, so that the edit goes back into them.",
+            # The page is told the frames on every run, cached or not, and in newer front ends a run can end here.
+            is_output_node=True,
             inputs=[
                 io.Image.Input(
                     "images",
@@ -102,4 +105,4 @@ class PrepareClip(io.ComfyNode):
                 limit=limit,
                 start=start,
             )
-            return io.NodeOutput(clip, host.image(clip.source), clip.fps)
+            return io.NodeOutput(clip, host.image(clip.source), clip.fps, ui=clip_shown(clip))

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from . import host, sockets
+from .for_editor import tracks_shown
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -28,6 +29,8 @@ class PointSetPropagation(io.ComfyNode):
             category=sockets.CATEGORY,
             description="Widens each handle to a set of points and finds the sets, targets and masks in every frame "
             "(Sec. 3.2). Takes seconds; look at the result with Preview Points before the drag.",
+            # The page is told the tracks on every run, cached or not, and in newer front ends a run can end here.
+            is_output_node=True,
             inputs=[
                 sockets.model_input(),
                 sockets.clip_input(),
@@ -103,4 +106,4 @@ class PointSetPropagation(io.ComfyNode):
                 inversion=inversion,
                 progress=host.HostProgress(),
             )
-            return io.NodeOutput(found, host.image(found.masks))
+            return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points))

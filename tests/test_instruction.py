@@ -9,6 +9,7 @@ import torch
 from dragavideo_core.clip import prepare_clip
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.instruction import (
+    Correction,
     DragInstruction,
     DragPair,
     clip_position,
@@ -36,6 +37,11 @@ def clip():
 def wide(**changes):
     """A valid instruction inside the crop window (x 16..47), with changes."""
     return parse_instruction({**GOOD, "pairs": [{"handle": [20, 12], "target": [30, 12]}], **changes})
+
+
+def correcting(*corrections):
+    """The key of that name, of (pair, frame, x, y)."""
+    return {"corrections": [{"pair": p, "frame": n, "handle": [x, y]} for p, n, x, y in corrections]}
 
 
 def test_round_trip_and_tolerated_forms():
@@ -68,6 +74,10 @@ def test_round_trip_and_tolerated_forms():
         ('{"frame": 1.5}', '"frame" is 1.5'),
         ('{"frame": NaN}', '"frame" is nan'),
         ('{"size": [0, 5]}', '"size" is .*expected'),
+        ('{"corrections": [[0, 3, [1, 2]]]}', 'Correction 1 is .*"pair": 0, "frame": 0'),
+        ('{"corrections": [{"pair": -1, "frame": 3, "handle": [1, 2]}]}', '"pair" of correction 1 is -1'),
+        ('{"corrections": [{"pair": 0, "frame": 0.5, "handle": [1, 2]}]}', '"frame" of correction 1 is 0.5'),
+        ('{"corrections": [{"pair": 0, "frame": 3, "handle": [1]}]}', "the handle of correction 1 is .*two numbers"),
     ],
 )
 def test_what_the_parser_refuses(text, message):
@@ -97,6 +107,14 @@ def test_a_good_instruction_passes(clip):
         ),
         ({"pairs": [{"handle": [20, 12], "target": [50, 12]}]}, "target of pair 1, .* is cut off by the crop"),
         ({"pairs": [{"handle": [20, 12], "target": [20.3, 12.3]}]}, "target of pair 1 is 0.42 px from its handle"),
+        (correcting((1, 6, 20, 12)), "Correction 1 is of pair 2, but there are 1 pairs; remove it"),
+        (
+            correcting((0, 3, 20, 12)),
+            "Correction 1 is on frame 3, where the points themselves are set; move the handle",
+        ),
+        (correcting((0, 6, 20, 12), (0, 6, 21, 12)), "Pair 1 is corrected twice on frame 6"),
+        (correcting((0, 6, 5, 12)), "correction of pair 1 on frame 6, .* is cut off by the crop"),
+        (correcting((0, 6, 20, 33)), r"correction of pair 1 on frame 6, \(20, 33\), is outside the frame"),
     ],
 )
 def test_what_the_clip_refuses(clip, changes, message):
@@ -121,6 +139,15 @@ def test_scaling_keeps_pixel_centres():
     assert scaled.scaled_to((64, 32)) == parse_instruction(GOOD)
     with pytest.raises(DragAVideoError, match="names no size"):
         DragInstruction(()).scaled_to((8, 8))
+
+
+def test_corrections_are_kept_and_scaled_and_may_lie_beyond_the_clip(clip):
+    instruction = parse_instruction({**GOOD, **correcting((0, 6, 20, 12.25), (0, 90, 25, 5))})
+    assert instruction.corrections == (Correction(0, 6, (20.0, 12.25)), Correction(0, 90, (25.0, 5.0)))
+    assert parse_instruction(instruction.to_json()) == instruction
+    assert "corrections" not in parse_instruction(GOOD).to_json()
+    assert instruction.scaled_to((128, 32)).corrections[0] == Correction(0, 6, (40.5, 12.25))
+    validate_instruction(wide(**correcting((0, 6, 20, 12.25), (0, 90, 25, 5))), clip)
 
 
 def test_files_and_their_errors(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from ..errors import DragAVideoError
 from ..instruction import DragInstruction, clip_position, validate_instruction
 from ..progress import Progress, silent
 from ..settings import PropagationSettings
+from .corrections import corrections_of, with_corrections
 from .correspondence import dift_features
 from .point_sets import (
     PointSets,
@@ -51,6 +53,9 @@ def propagate(
     Eq. 1; a set with no point on the object is tracked whole. Targets move by Eq. 2 or the fitted affine. Pins are
     tracked by DIFT one by one, whatever they lie on.
 
+    A correction puts the pair's whole set round the place it names on its frame, where all of it is visible; the set is
+    tracked from there too, and the tracks are joined (see `corrections`). Targets and region follow.
+
     The region that may change, in each frame:
     - mask points given: the union of squares of half side `mask_radius_px` round the propagated mask points, and of
       discs of radius `mask_radius_px` along each handle -> target segment, without which the target would lie outside;
@@ -85,9 +90,14 @@ def propagate(
     segmenter = segmenter or grabcut_segmenter()
     foreground = _foreground(clip, key_frame, clicked, sets, segmenter)
 
-    moving, still = _track(
-        model, clip, start, foreground.flatten(), groups, pins, key_frame, settings, inversion, progress
-    )
+    corrected = corrections_of(instruction, clip, key_frame)
+    jobs = [_Job(key_frame, start, foreground.flatten(), groups)]
+    for frame, points in corrected.items():
+        again = expand_points(working(list(points.values())), settings.set_side, settings.set_spacing_px).float()
+        front = _foreground(clip, frame, working(list(points.values())), again, segmenter)
+        jobs.append(_Job(frame, again.flatten(0, 1), front.flatten(), groups[: len(points) * side]))
+    (moving, *others), still = _track(model, clip, jobs, pins.float(), key_frame, settings, inversion, progress)
+    moving = with_corrections(moving, key_frame, corrected, others, side)
     tracks = moving.positions.unflatten(1, (-1, side))
     seen = moving.visible.unflatten(1, (-1, side))
     handles, visible = tracks[:, :pairs], seen[:, :pairs]
@@ -154,33 +164,45 @@ def _foreground(clip: Clip, key_frame: int, clicked: Tensor, sets: Tensor, segme
     return torch.where(nothing[:, None], inside, foreground)
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """Sets to be tracked from one frame: `start` [K, 2] working px, `foreground` [K] bool, `groups` [K]."""
+
+    frame: int
+    start: Tensor
+    foreground: Tensor
+    groups: Tensor
+
+
 def _track(
     model: DragModel,
     clip: Clip,
-    start: Tensor,
-    foreground: Tensor,
-    groups: Tensor,
+    jobs: list[_Job],
     pins: Tensor,
     key_frame: int,
     settings: PropagationSettings,
     inversion: Inversion | None,
     progress: Progress,
-) -> tuple[Tracks, Tracks]:
-    """Tracks of the sets' points and of the pins, in working px."""
+) -> tuple[list[Tracks], Tracks]:
+    """Tracks of each job's points and of the pins [Q, 2], in working px."""
     count, size = len(clip.frames), clip.geometry.working_size
-    pins = pins.float()
     if count == 1:  # nothing to find: an image drag needs no features
         progress("propagation", 1, 1)
-        return tuple(Tracks(points[None], inside_frame(points, size)[None]) for points in (start, pins))  # type: ignore[return-value]
+        return [Tracks(job.start[None], inside_frame(job.start, size)[None]) for job in jobs], Tracks(
+            pins[None], inside_frame(pins, size)[None]
+        )
     features = dift_features(model, clip, settings.step, settings.feature_block, inversion=inversion, progress=progress)
     done = 0
 
     def on_frame() -> None:
         nonlocal done
         done += 1
-        progress("propagation", done, count - 1)
+        progress("propagation", done, len(jobs) * (count - 1))
 
-    moving = track_points(features, start, foreground, groups, key_frame, size, settings, on_frame)
+    moving = [
+        track_points(features, job.start, job.foreground, job.groups, job.frame, size, settings, on_frame)
+        for job in jobs
+    ]
     pinned = inside_frame(pins, size)
     still = Tracks(pins.repeat(count, 1, 1), pinned.repeat(count, 1))
     if bool(pinned.any()):
