@@ -128,7 +128,7 @@ def parse_instruction(text: str | Mapping[str, Any]) -> DragInstruction:
     unknown = sorted(str(key) for key in value if key not in _KEYS)
     if unknown:
         raise DragAVideoError(f"The instruction has unknown keys ({', '.join(unknown)}); known: {', '.join(_KEYS)}.")
-    frame = value.get("frame") or 0
+    frame = 0 if value.get("frame") is None else value["frame"]
     if not _is_integer(frame) or frame < 0:
         raise DragAVideoError(f'"frame" is {value["frame"]!r}; expected the number of a frame in the file, from 0.')
     pairs = []

@@ -70,6 +70,7 @@ def test_round_trip_and_tolerated_forms():
         ('{"pairs": [{"handle": [1, "2"], "target": [1, 1]}]}', "the handle of pair 1 is .*two numbers"),
         ('{"pairs": 3}', '"pairs" is 3; expected a list'),
         ('{"mask_points": [[1, 2, 3]]}', "point 1 of mask_points is .*two numbers"),
+        ('{"frame": []}', r'"frame" is \[\]'),
         ('{"frame": -1}', '"frame" is -1'),
         ('{"frame": 1.5}', '"frame" is 1.5'),
         ('{"frame": NaN}', '"frame" is nan'),

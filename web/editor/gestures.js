@@ -1,0 +1,163 @@
+// What pressing, dragging and releasing mean, whatever device does it. Knows no DOM.
+//
+// `at` is in source px. `screen` is in css px of the canvas and tells a click from a drag.
+
+import { arrowAt, nearest } from "./hits.js";
+import { sameRef, withMoved, without, withPair, withPoint } from "./edits.js";
+import { SHORTEST_DRAG_PX } from "./instruction.js";
+import { clampToFrame, inFrame } from "./view.js";
+
+const CLICK_CSS_PX = 3;
+
+/**
+ * @typedef {{at: [number, number], screen: [number, number], reach: number, anew: boolean}} Touch
+ *   `reach` source px within which a point is hit; `anew`: set a point even on top of another
+ *
+ * @param {ReturnType<import("./model.js").createModel>} model
+ * @param {(word: string) => void} say a key of words.js for the status line
+ */
+export function createGestures(model, say) {
+  let drag = null;
+  let epoch = 0;
+
+  // A text from outside, an undo or another frame in the middle of a drag ends it.
+  const alive = () => drag !== null && epoch === model.epoch;
+  const hitAt = (touch) => nearest(model.touchables, touch.at, touch.reach, (ref) => sameRef(ref, model.selection));
+  const clamped = (at) => clampToFrame(at, model.size);
+
+  function erasableAt(touch) {
+    const hit = hitAt(touch)?.ref;
+    if (hit) return hit;
+    return model.onEditFrame ? arrowAt(model.instruction.pairs, touch.at, touch.reach / 2) : null;
+  }
+
+  /** Begins a gesture. False: nothing there to do; the press may pan instead. */
+  function down(touch) {
+    if (!model.canEdit) return false;
+    [model.cursor, model.hover] = [null, null];
+    const hit = touch.anew || model.pending ? null : hitAt(touch);
+    if (model.tool === "erase") drag = beginErasing(touch);
+    else if (hit) drag = beginMoving(hit, touch);
+    else if (!inFrame(touch.at, model.size, touch.reach)) return leave();
+    else if (!model.onEditFrame) return refuseOtherFrame();
+    else drag = model.tool === "pair" ? beginPair(touch) : beginPoint(touch);
+    epoch = model.epoch;
+    return true;
+  }
+
+  function leave() {
+    model.select(null);
+    return false;
+  }
+
+  function refuseOtherFrame() {
+    model.select(null);
+    say("otherFrame");
+    return false;
+  }
+
+  function beginErasing(touch) {
+    const before = model.settled;
+    const erase = (next) => {
+      const ref = erasableAt(next);
+      if (ref && ref.kind !== "track") model.preview(without(model.instruction, ref));
+    };
+    erase(touch);
+    return { move: erase, up: () => model.commit(model.draft ?? before) };
+  }
+
+  function beginMoving(hit, touch) {
+    model.select(hit.ref);
+    const [dx, dy] = [hit.at[0] - touch.at[0], hit.at[1] - touch.at[1]];
+    const before = model.settled;
+    let moved = false;
+    return {
+      move(next) {
+        moved = moved || isFar(touch, next);
+        if (!moved) return;
+        const at = clamped([next.at[0] + dx, next.at[1] + dy]);
+        model.preview(withMoved(before, hit.ref, at, model.frame));
+        if (hit.ref.kind === "track") model.selection = null;
+      },
+      up() {
+        if (moved) model.commit(model.draft);
+        if (moved && hit.ref.kind === "track") model.select(model.correctionOf(hit.ref.index));
+      },
+    };
+  }
+
+  function beginPair(touch) {
+    const waiting = model.pending;
+    const handle = waiting ?? clamped(touch.at);
+    const before = model.settled;
+    const start = touch;
+    let moved = false;
+    const show = (next) => model.preview(withPair(before, handle, clamped(next.at)));
+    show(touch);
+    model.select({ kind: "target", index: before.pairs.length });
+    return {
+      move(next) {
+        moved = moved || isFar(start, next);
+        if (moved || waiting) show(next); // the first jitter of a click is none
+      },
+      up(next) {
+        const target = clamped(next.at);
+        const long = Math.hypot(target[0] - handle[0], target[1] - handle[1]) >= SHORTEST_DRAG_PX;
+        const clickedHandle = waiting && !moved && isNear(handle, next);
+        if (!long || (!moved && !waiting) || clickedHandle) return wait(handle);
+        model.pending = null;
+        model.commit(withPair(before, handle, target));
+        return model.select({ kind: "target", index: before.pairs.length });
+      },
+    };
+  }
+
+  function wait(handle) {
+    [model.pending, model.selection] = [handle, null];
+    say("nowTarget");
+    model.preview(null);
+  }
+
+  function isNear(handle, touch) {
+    return Math.hypot(handle[0] - touch.at[0], handle[1] - touch.at[1]) < touch.reach / 2;
+  }
+
+  function beginPoint(touch) {
+    const before = model.settled;
+    const kind = model.tool;
+    const show = (next) => model.preview(withPoint(before, kind, clamped(next.at)));
+    const index = before[kind === "mask" ? "mask_points" : "pinned_points"].length;
+    show(touch);
+    model.select({ kind, index });
+    return { move: show, up: () => model.commit(model.draft) };
+  }
+
+  return {
+    get active() {
+      return alive();
+    },
+    down,
+    move(touch) {
+      if (alive()) drag.move(touch);
+    },
+    up(touch) {
+      const ended = alive() ? drag : null;
+      drag = null;
+      ended?.up(touch);
+    },
+    /** Ends a gesture as if it had never begun. */
+    cancel() {
+      drag = null;
+      model.cancel();
+    },
+    /** The pointer is over this place with nothing pressed. */
+    hover(touch) {
+      if (model.pending) return model.preview(withPair(model.settled, model.pending, clamped(touch.at)));
+      return model.setHover(model.tool === "erase" ? erasableAt(touch) : hitAt(touch)?.ref ?? null);
+    },
+  };
+}
+
+const isFar = (start, now) => (
+  Math.hypot(now.screen[0] - start.screen[0], now.screen[1] - start.screen[1]) >= CLICK_CSS_PX
+);

@@ -1,0 +1,50 @@
+// The status line, and what is read out. A passing remark stays until something else is done or some seconds are over.
+
+import { el, setText } from "./dom.js";
+import { describe, statusOf } from "./status.js";
+
+const REMARK_MS = 6000;
+
+/**
+ * @param {(key: string, values?: object) => string} word
+ * @param {() => void} refresh
+ */
+export function createSayer(word, refresh) {
+  const element = el("div", { class: "hidden", role: "status", "aria-live": "polite" });
+  let remark = "";
+  let timer = 0;
+
+  function forget() {
+    clearTimeout(timer);
+    [remark, timer] = ["", 0];
+  }
+
+  return {
+    /** Invisible; a screen reader says what is put into it. */
+    element,
+    say(key, values) {
+      forget();
+      remark = word(key, values);
+      timer = setTimeout(() => {
+        forget();
+        refresh();
+      }, REMARK_MS);
+      refresh();
+    },
+    /** Reads out the selected point, or the keyboard's cursor. */
+    announce(model) {
+      forget();
+      const [x, y] = model.cursor ?? [0, 0];
+      const text = describe(model, model.selection, word) || (model.cursor ? word("cursorAt", { x, y }) : "");
+      setText(element, text);
+      refresh();
+    },
+    /** @returns {{text: string, warning: boolean}} what the status line shows now */
+    line(model) {
+      const line = remark && !model.draft ? { text: remark, warning: false } : statusOf(model, word);
+      if (!model.hover && !model.draft && line.text) setText(element, line.text);
+      return line;
+    },
+    destroy: forget,
+  };
+}
