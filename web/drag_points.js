@@ -1,0 +1,44 @@
+// The point editor of the Drag Points node.
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+import { createRuns } from "./comfy/runs.js";
+import { addEditor } from "./comfy/widget.js";
+import { words } from "./comfy/words.js";
+
+const NODE = "DragAVideoDragPoints";
+
+/** Called after the graph has changed or a run has brought something. */
+const updates = new Set();
+const updateAll = () => updates.forEach((update) => update());
+
+const root = () => app.rootGraph ?? app.graph;
+const locale = () => app.extensionManager.setting.get("Comfy.Locale") ?? "en";
+
+/** What the editor needs of the front end. */
+const comfy = {
+  api,
+  root,
+  locale,
+  updates,
+  words: () => words(locale()),
+  runs: createRuns(api, root, updateAll),
+  /** A short message in the corner. */
+  notify: (message, severity = "info") =>
+    app.extensionManager.toast.add({ severity, summary: message, life: 4000 }),
+  /** Makes the present state of the graph one that undo returns to. */
+  capture() {
+    const tracker = app.extensionManager.workflow.activeWorkflow?.changeTracker;
+    (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker);
+  },
+};
+
+app.registerExtension({
+  name: "DragAVideo.DragPoints",
+  setup() {
+    api.addEventListener("graphChanged", updateAll);
+  },
+  nodeCreated(node) {
+    if (node.comfyClass === NODE) addEditor(node, comfy);
+  },
+});
