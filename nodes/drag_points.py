@@ -36,9 +36,9 @@ class DragPoints(io.ComfyNode):
                 ),
                 io.Boolean.Input(
                     "rescale",
-                    default=False,
-                    tooltip="When the points were set on the same clip at another size, convert them. Otherwise "
-                    "another size is an error.",
+                    default=True,
+                    tooltip="When the points were set on the same clip at another size, keep them at the same place "
+                    "in the picture. Off: another size is an error.",
                 ),
             ],
             outputs=[

@@ -50,7 +50,7 @@ def test_quick_start(front: FrontEnd, tmp_path: Path) -> None:
 
     front.look_at(points, 1)
     editor = front.editors.last
-    editor.get_by_text(re.compile("1 drags, 3 mask points, 2 pins")).last.wait_for()
+    editor.get_by_text(re.compile("Drags: 1, mask points: 3, pins: 2")).last.wait_for()
     page.screenshot(path=tmp_path / "opened.png")
     hand = Hand(front, editor, learn_screen(front, points))
     wanted = load_instruction(example("creature").instruction)
@@ -63,6 +63,8 @@ def test_quick_start(front: FrontEnd, tmp_path: Path) -> None:
             hand.click(point)
     drawn = front.instruction(points)
     assert drawn["pairs"][0]["handle"] == pytest.approx(wanted.pairs[0].handle, abs=1)
+    for key, marks in (("mask_points", wanted.mask_points), ("pinned_points", wanted.pinned_points)):
+        assert drawn[key] == [pytest.approx(point, abs=1) for point in marks]
     page.screenshot(path=tmp_path / "points.png")
 
     page.get_by_role("button", name="Run", exact=True).first.click()

@@ -345,6 +345,16 @@ def test_shift_sets_a_point_on_top_of_another(filled: Editor) -> None:
     assert len(filled.last()["pairs"]) == 3
 
 
+def test_a_mask_point_is_clicked_onto_a_handle_that_a_drag_still_moves(filled: Editor) -> None:
+    filled.button("mask").click()
+    filled.click((100, 60))
+    near(filled.last()["mask_points"], [[60, 130], [100, 60]])
+    assert filled.last()["pairs"] == TEXT["pairs"]
+    filled.draw((200, 40), (210, 50))
+    near(filled.last()["pairs"][1]["handle"], [210, 50])
+    assert len(filled.changes()) == 2
+
+
 def test_a_swipe_erases_as_one_edit(filled: Editor) -> None:
     filled.canvas.focus()
     filled.press("4")

@@ -80,10 +80,20 @@ export function createGestures(model, say) {
         if (hit.ref.kind === "track") model.selection = null;
       },
       up() {
-        if (moved) model.commit(model.draft);
-        if (moved && hit.ref.kind === "track") model.select(model.correctionOf(hit.ref.index));
+        if (!moved) return placeBeside(hit.ref, touch);
+        model.commit(model.draft);
+        return hit.ref.kind === "track" && model.select(model.correctionOf(hit.ref.index));
       },
     };
+  }
+
+  /** A click of the mask or pin tool near a point of another kind, such as the handle that a mask is to cover. */
+  function placeBeside(ref, touch) {
+    const placing = (model.tool === "mask" || model.tool === "pin") && ref.kind !== model.tool && model.onEditFrame;
+    if (!placing) return;
+    const { move, up } = beginPoint(touch);
+    move(touch);
+    up();
   }
 
   function beginPair(touch) {

@@ -41,7 +41,8 @@ export function createSayer(word, refresh) {
     },
     /** @returns {{text: string, warning: boolean}} what the status line shows now */
     line(model) {
-      const line = remark && !model.draft ? { text: remark, warning: false } : statusOf(model, word);
+      if (model.draft) forget();
+      const line = remark ? { text: remark, warning: false } : statusOf(model, word);
       if (!model.hover && !model.draft && line.text) setText(element, line.text);
       return line;
     },

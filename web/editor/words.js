@@ -37,7 +37,7 @@ const EN = {
   maskHint: "Click where the picture may change",
   pinHint: "Click what should stay where it is",
   eraseHint: "Click or swipe over points to remove them",
-  counts: "{pairs} drags, {masks} mask points, {pins} pins",
+  counts: "Drags: {pairs}, mask points: {masks}, pins: {pins}",
   length: "{length} px",
   scaled: "Set at {from}, the clip has {to}: shown at the same places, written so with the next edit",
   outside: "A point lies outside the frame; move it into the picture",
