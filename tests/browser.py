@@ -134,7 +134,10 @@ class FrontEnd:
         self.page.evaluate("name => window.app.extensionManager.command.execute(name)", name)
 
     def new_workflow(self) -> None:
-        """Go on in an empty workflow of its own."""
+        """Go on in an empty workflow of its own, without the dialogs of the one before (nodes or models missing)."""
+        while self.page.locator(".p-dialog-mask").count():
+            self.page.keyboard.press("Escape")
+            self.settle()
         self.command("Comfy.NewBlankWorkflow")
         self.page.wait_for_function("() => window.app.graph.nodes.length === 0")
 

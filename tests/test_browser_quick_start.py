@@ -39,6 +39,7 @@ def learn_screen(front: FrontEnd, node: str) -> Screen:
 @pytest.mark.parametrize("front", FEW_KINDS, indirect=True, scope="session", ids=str)
 def test_quick_start(front: FrontEnd, tmp_path: Path) -> None:
     page = front.page
+    front.new_workflow()
     front.command("Comfy.BrowseTemplates")
     page.get_by_text("drag-a-video", exact=True).click()
     page.get_by_role("heading", name="1_quick_start").click()
