@@ -33,21 +33,26 @@ def composite(clip: Clip, edited: Tensor, masks: Tensor, feather_px: float) -> T
     Raises:
         DragAVideoError: masks or frames of other counts or sizes, a negative feather.
     """
-    source = clip.source
     if edited.shape != clip.frames.shape:
         raise DragAVideoError(
             f"The edited frames have the shape {list(edited.shape)}, the clip's {list(clip.frames.shape)}; "
             "composite the frames of the clip they come from."
         )
+    return lay_back(clip, clip.geometry.frames_to_source(edited, clip.source), masks, feather_px)
+
+
+def lay_back(clip: Clip, back: Tensor, masks: Tensor, feather_px: float) -> Tensor:
+    """`composite` of frames that have the source's size already, [N, Hs, Ws, 3]."""
+    source = clip.source
     if masks.shape != source.shape[:3]:
         raise DragAVideoError(
             f"The masks have the shape {list(masks.shape)}, but the source clip needs {list(source.shape[:3])} "
             "(frames, height, width)."
         )
     geometry = clip.geometry
-    back = geometry.frames_to_source(edited, source)
     # Where a crop cut the source, its edge is a border to fade at, too.
-    window = geometry.mask_to_source(torch.ones(1, *edited.shape[1:3], dtype=torch.bool))
+    width, height = geometry.working_size
+    window = geometry.mask_to_source(torch.ones(1, height, width, dtype=torch.bool))
     weight = feather(masks.bool() & window, feather_px / geometry.scale).unsqueeze(-1)
     return torch.where(weight > 0, torch.lerp(source, back, weight), source).clamp(0, 1)
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from .clip import Clip
-from .compositing import composite
+from .compositing import lay_back
 from .decoding import Decoded, decode_drag
+from .detail import carry_detail
 from .drag.offsets import LatentOffsets
 from .drag.optimizer import optimise_offsets
+from .drag.warm_start import clip_fields
 from .errors import DragAVideoError
 from .instruction import DragInstruction, validate_instruction
 from .inversion import Inversion, invert, reference_chain, visited_steps
@@ -101,9 +103,12 @@ def drag_clip(
 
 def finished_frames(clip: Clip, decoded: Decoded, point_sets: PointSets, preset: Preset) -> Tensor:
     """The edited clip at source size [N, Hs, Ws, 3]; only masked regions replaced if the preset composites."""
-    if preset.decode.composite:
-        return composite(clip, decoded.edited, point_sets.masks, preset.decode.feather_px)
-    return clip.geometry.frames_to_source(decoded.edited, clip.source)
+    if preset.decode.detail and preset.drag.warm_start != "none":
+        fields = clip_fields(point_sets, clip.geometry, preset.drag.warm_start)
+        frames = carry_detail(clip, decoded.edited, decoded.reconstruction, fields)
+    else:
+        frames = clip.geometry.frames_to_source(decoded.edited, clip.source)
+    return lay_back(clip, frames, point_sets.masks, preset.decode.feather_px) if preset.decode.composite else frames
 
 
 def propagate_clip(

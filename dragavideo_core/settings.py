@@ -114,6 +114,8 @@ class DecodeSettings:
     smoothing: bool = False
     """Interleaved-frame smoothing of the predicted clean frames (ControlVideo)."""
     smoothing_steps: tuple[int, ...] = (20, 19)
+    detail: bool = False
+    """The source's own pixels are moved along the warm start's field wherever the model agrees with them."""
     composite: bool = True
     """Outside the feathered mask the source frame's own pixels are kept."""
     feather_px: float = 8.0

@@ -8,26 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from training.detector import (
-    DETECTOR_FILE,
-    GRID,
-    _locate,
-    _targets,
-    degrade,
-    detect,
-    errors,
-    example,
-    load_detector,
-    save_detector,
-    train,
-)
+from training.detector import DETECTOR_FILE, GRID, detect, load_detector, locate, save_detector
+from training.detector_training import degrade, errors, example, targets, train
 from training.renderer import part_positions, render_clip
 from training.scene import PARTS, PartEdit, sample_scene
 
 
 def test_shipped_weights_are_accurate_on_held_out_frames() -> None:
     assert DETECTOR_FILE.stat().st_size <= 600_000
-    for clean, limit in ((True, 0.3), (False, 0.5)):
+    for clean, limit in ((True, 0.4), (False, 0.5)):
         for part, figures in errors(load_detector(), frames=40, clean=clean, first_seed=2_000_000).items():
             assert figures["median"] < limit and figures["found"] > 0.9, part
 
@@ -53,9 +42,9 @@ def test_a_picture_without_a_creature_has_no_parts() -> None:
 def test_targets_and_positions_are_inverse() -> None:
     tips = torch.tensor([[[30.3, 99.6], [64.0, 1.0], [127.0, 127.0], [500.0, 3.0], [12.5, 12.5], [0.0, 64.0]]])
     seen = torch.tensor([[True, True, True, False, True, True]])
-    target = _targets(tips, seen)
+    target = targets(tips, seen)
     assert target.shape == (1, 6, GRID * GRID + 1) and target.sum(-1).allclose(torch.ones(1, 6))
-    cells, confidence = _locate(target.clamp_min(1e-12).log())
+    cells, confidence = locate(target.clamp_min(1e-12).log())
     error = ((cells + 0.5) * 2 - 0.5 - tips).norm(dim=-1)[0]
     assert error[[0, 4]].max() < 0.15 and error[[1, 2, 5]].max() < 1.6  # at the edge half of the Gaussian is cut
     assert confidence[0, 3] < 1e-3 and confidence[0, seen[0]].min() > 0.95
@@ -82,6 +71,29 @@ def test_training_learns_and_saves(tmp_path: Path) -> None:
     frames = torch.rand(1, 3, 128, 128)
     with torch.no_grad():
         torch.testing.assert_close(loaded(frames), detector(frames), rtol=2e-2, atol=2e-2)
+
+
+def test_near_looks_no_further() -> None:
+    scene = sample_scene(1_000_004, frames=3)
+    frames = render_clip(scene)
+    nose = np.array([part_positions(scene, frame)["nose"] for frame in range(3)])
+    here = detect(frames, near={"nose": (nose + 3, 10.0)})
+    assert np.abs(here["nose"][0] - nose).max() < 1 and here["nose"][1].min() > 0.5
+    ears = detect(frames)["ear"]
+    assert np.array_equal(here["ear"][0], ears[0])
+    away = np.array([[110.0, 20.0]] * 3) if nose[0, 0] < 64 else np.array([[10.0, 20.0]] * 3)
+    found, confidence = detect(frames, near={"nose": (away, 8.0)})["nose"]
+    assert np.linalg.norm(found - away, axis=-1).max() < 12 and confidence.max() < 0.5
+
+
+def test_training_goes_on_from_given_weights() -> None:
+    start = load_detector()
+    kept = {name: value.clone() for name, value in start.state_dict().items()}
+    after = train(0.0, batch=1, start=start)
+    assert all(torch.equal(value, kept[name]) for name, value in start.state_dict().items())
+    difference = max(float((after.state_dict()[name].float() - kept[name].float()).abs().max()) for name in kept
+                     if name.endswith("weight"))  # fmt: skip
+    assert difference < 0.05
 
 
 def test_wrong_shapes_are_refused() -> None:

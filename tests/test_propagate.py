@@ -16,6 +16,7 @@ from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.geometry import Geometry, fit_geometry
 from dragavideo_core.instruction import DragInstruction, DragPair
 from dragavideo_core.propagation import PointSets, mask_segmenter, propagate
+from dragavideo_core.propagation.tracks import Tracks, smoothed
 from dragavideo_core.settings import PropagationSettings
 
 SIZE = (96, 80)
@@ -183,9 +184,11 @@ def test_region_with_mask_points_moves_with_them() -> None:
         place = [70 + PATH[i][0], 60 + PATH[i][1]]
         assert bool(points.masks[i, round(place[1]), round(place[0])])
         assert bool(points.masks[i, round(place[1] - 4.5), round(place[0] - 4.5)])
-        assert not bool(points.masks[i, round(place[1] - 8), round(place[0] - 8)])
-        target = points.targets[i, 0, 4].round().long()
-        assert bool(points.masks[i, target[1], target[0]])
+        target, at = points.targets[i, 0, 4], torch.tensor(place)
+        # The part may come to lie anywhere between its mask points and the target; behind them nothing changes.
+        for share, inside in ((0.0, True), (0.5, True), (1.0, True), (-16 / float((target - at).norm()), False)):
+            x, y = (at + share * (target - at)).round().long().tolist()
+            assert bool(points.masks[i, y, x]) == inside, share
 
 
 def test_a_given_mask_replaces_the_region() -> None:
@@ -258,3 +261,26 @@ def test_progress_is_told_and_can_cancel_and_nothing_is_mutated() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(parts, drag(), progress=cancel)
+
+
+def test_tracks_are_smoothed_but_not_bent() -> None:
+    times, seen = torch.arange(9.0), torch.ones(9, 200, dtype=torch.bool)
+    parabola = torch.stack([3 * times + 0.4 * times**2, 50 - times], -1)[:, None].repeat(1, 200, 1)
+
+    def smooth(positions: torch.Tensor, size: tuple[int, int] = (640, 64)) -> torch.Tensor:
+        known = torch.zeros(len(positions), 200, dtype=torch.bool)
+        known[4:5] = True
+        return smoothed(Tracks(positions, seen[: len(positions)]), known, size).positions
+
+    assert torch.allclose(smooth(parabola), parabola, atol=1e-4)
+    noise = torch.randn(9, 200, 2, generator=torch.Generator().manual_seed(0))
+    result = smooth(parabola + noise) - parabola
+    assert torch.allclose(result[4], noise[4], atol=1e-5), "the key frame stays as clicked"
+
+    def jitter(values: torch.Tensor) -> float:
+        return float(values.diff(n=2, dim=0).norm(dim=-1).mean())
+
+    assert jitter(result) < 0.8 * jitter(noise)
+    assert torch.equal(smooth(noise[:3]), noise[:3])
+    leap = parabola + 40 * (times >= 5)[:, None, None]
+    assert float((smooth(leap, (128, 64)) - leap).abs().max()) <= 2

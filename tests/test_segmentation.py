@@ -14,6 +14,7 @@ from dragavideo_core.propagation.segmentation import (
     _recognise,
     foreground_of,
     grabcut_segmenter,
+    marks_object,
     mask_segmenter,
     sam_segmenter,
     segmenter_of_sam,
@@ -55,6 +56,23 @@ def test_grabcut_with_a_click_at_the_border() -> None:
     frame, _ = picture()
     for click in ([-0.5, -0.5], [95.5, 79.5], [0.0, 40.0]):
         assert grabcut_segmenter()(frame, torch.tensor([click])).any()
+
+
+def test_grabcut_fills_what_the_object_encloses() -> None:
+    frame, disc = picture()
+    y, x = torch.meshgrid(torch.arange(80), torch.arange(96), indexing="ij")
+    frame[(x - 34) ** 2 + (y - 40) ** 2 <= 4**2] = torch.tensor([0.3, 0.5, 0.8])
+    mask = grabcut_segmenter()(frame, torch.tensor([[48.0, 40.0]]))
+    assert bool(mask[40, 34]) and overlap(mask, disc) > 0.9
+
+
+def test_mask_points_tell_object_from_background() -> None:
+    frame, _ = picture()
+    handle, target = torch.tensor([[50.0, 40.0]]), torch.tensor([[70.0, 40.0]])
+    points = torch.tensor([[30.0, 40.0], [40.0, 50.0], [53.0, 40.0], [30.0, 70.0], [-5.0, 40.0]])
+    # On the disc, on the disc, on it but ahead, on the background, outside the picture.
+    assert marks_object(frame, handle, target, points).tolist() == [True, True, False, False, False]
+    assert marks_object(frame, handle, target, torch.zeros(0, 2)).shape == (0,)
 
 
 def test_clicks_are_checked() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from training.denoiser_training import DenoiserTraining
 from training.export import export
 from training.pca import PatchPca, fit_pca, from_patches, load_pca, save_pca, to_float, to_patches
 from training.scene import sample_scene
+from training.starting import start_decoder, start_denoiser
 from training.text import learn_merges, load_tokenizer, tokenise, write_tokenizer
 from training.weights import MovingAverage, learning_rate, load_training, save_training
 
@@ -145,6 +149,7 @@ def test_cache_is_complete_or_absent(tmp_path: Path, pca: PatchPca, monkeypatch:
     latents, captions = read_shard(tmp_path, 0) or (None, None)
     assert latents is not None and latents.shape == (4, 8, 32, 32) and latents.dtype == torch.float16
     assert captions is not None and len(captions) == 4
+    assert any(captions)
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -172,6 +177,45 @@ def test_step_resume_and_export(work: Path) -> None:
     export(work, out)
     export(work, out)  # over an older one
     _check_folder(out, work)
+
+
+def test_starts_from_an_exported_model(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All weights are taken over; embeddings go by the word, as the other run's vocabulary may have been smaller."""
+    few = ("a", "purple", "dog", "red")
+    shutil.copytree(work / "cache", tmp_path / "cache")
+    with monkeypatch.context() as patch:
+        patch.setattr("training.denoiser_training.write_tokenizer", partial(write_tokenizer, words=few))
+        old = DenoiserTraining(tmp_path, minutes=1)
+        save_training(old.checkpoint, old.ema, old.optimizer, vars(old.progress))
+        save_pca(load_pca(work / "pca.safetensors"), tmp_path / "pca.safetensors")
+        patch.setattr("training.export.write_tokenizer", partial(write_tokenizer, words=few))
+        export(tmp_path, tmp_path / "model")
+    new = DenoiserTraining(work, minutes=1)
+    with torch.no_grad():
+        for parameter in new.ema.live.values():
+            parameter.add_(1)
+    start_denoiser(new.ema, new.tokenizer, tmp_path / "model")
+    name = "unet.conv_in.weight"
+    assert torch.equal(new.ema.live[name], old.ema.live[name].half().float())
+    assert torch.equal(new.ema.average[name], new.ema.live[name])
+    words = ["dog", "red", "purple"]
+    ids = [[run.tokenizer.get_vocab()[f"{word}</w>"] for word in words] for run in (old, new)]
+    table = next(name for name in new.ema.live if name.endswith("token_embedding.weight"))
+    assert ids[0] != ids[1] and torch.equal(new.ema.live[table][ids[1]], old.ema.live[table][ids[0]])
+
+
+def test_a_decoder_starts_only_from_its_own_encoders(work: Path, tmp_path: Path, pca: PatchPca) -> None:
+    codec = build_codec(pca)
+    with torch.no_grad():
+        codec.decoder.conv_in.bias.fill_(0.25)
+    codec.save_pretrained(tmp_path / "vae")
+    vae = build_codec(pca)
+    ema = MovingAverage({"vae": vae}, decay=0.9)
+    start_decoder(ema, vae, tmp_path)
+    assert vae.decoder.conv_in.bias.eq(0.25).all() and ema.average["vae.decoder.conv_in.bias"].eq(0.25).all()
+    other = build_codec(replace(pca, weight=-pca.weight))
+    with pytest.raises(ValueError, match="start it from nothing"):
+        start_decoder(MovingAverage({"vae": other}, decay=0.9), other, tmp_path)
 
 
 @torch.no_grad()

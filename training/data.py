@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +19,39 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .captions import caption
+from .captions import caption, shortened
 from .pca import PatchPca, to_float
 from .renderer import render_frame
-from .scene import HELD_OUT_FROM, sample_edit, sample_scene
+from .scene import HELD_OUT_FROM, UNIT_SIZE, sample_edit, sample_scene
 
 SHARD = 2048
 FRAMES_PER_SCENE = 2
 IMAGE_SHARDS = 4
 EDITED_SHARE = 0.3
+WINDOW_SHARE, WINDOW_OF = 0.1, 192
 _log = logging.getLogger(__name__)
 
 
 def render_examples(first: int, count: int) -> tuple[np.ndarray, list[str]]:
     """Examples `first` to `first + count` of the endless list: uint8 [count, 128, 128, 3] and their captions.
 
-    Two frames a scene, three in ten with a part moved at random. A moved part's new length is not in the
-    caption, so an edited example has the empty one.
+    Two frames a scene, three in ten with a part moved at random. One in ten is a window of a picture of one and
+    a half times the size, with no caption, so that the model knows larger animals than fit into 128 px.
     """
     images, captions = [], []
     for index in range(first, first + count):
         scene = sample_scene(index // FRAMES_PER_SCENE)
         rng = np.random.default_rng((index, 7))
         edit = sample_edit(rng) if rng.random() < EDITED_SHARE else None
-        images.append(render_frame(scene, int(rng.integers(scene.frames)), edit))
-        captions.append("" if edit else caption(scene))
+        frame, text = int(rng.integers(scene.frames)), shortened(caption(scene, edit), rng)
+        if rng.random() < WINDOW_SHARE:
+            large = render_frame(replace(scene, size=WINDOW_OF), frame, edit)
+            top, left = rng.integers(WINDOW_OF - UNIT_SIZE + 1, size=2)
+            images.append(large[top : top + UNIT_SIZE, left : left + UNIT_SIZE])
+            captions.append("")
+        else:
+            images.append(render_frame(scene, frame, edit))
+            captions.append(text)
     return np.stack(images), captions
 
 

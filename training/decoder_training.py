@@ -16,6 +16,7 @@ from torch import Tensor
 from .codec import build_codec
 from .data import held_out_images, read_pictures
 from .pca import PATCH, PatchPca, colour_fields, load_pca, to_float
+from .starting import start_decoder
 from .weights import MovingAverage, learning_rate, load_training, save_training, trainable
 
 PEAK_RATE = 2e-3
@@ -62,8 +63,15 @@ def psnr(vae: AutoencoderKL, images: Tensor) -> float:
     return float(-10 * torch.log10(torch.cat(errors)).mean())
 
 
-def train_decoder(work: Path, minutes: float, resume: bool = False) -> None:
-    """Trains for `minutes` of wall-clock time in all, writing `work/decoder.safetensors`."""
+def train_decoder(
+    work: Path, minutes: float, resume: bool = False, start: Path | None = None, rate: float = 1.0
+) -> None:
+    """Trains for `minutes` of wall-clock time in all, writing `work/decoder.safetensors`.
+
+    Args:
+        start: exported model whose weights to begin from.
+        rate: times the usual learning rate.
+    """
     pca = load_pca(work / "pca.safetensors")
     torch.manual_seed(0)
     vae = build_codec(pca).to(memory_format=torch.channels_last)
@@ -74,6 +82,8 @@ def train_decoder(work: Path, minutes: float, resume: bool = False) -> None:
     checkpoint = work / "decoder.safetensors"
     if resume and checkpoint.exists():
         progress = DecoderProgress(**load_training(checkpoint, ema, optimizer))
+    elif start is not None:
+        start_decoder(ema, vae, start)
     generator = torch.Generator().manual_seed(3 + progress.iteration)
     fields = torch.from_numpy(colour_fields(96, np.random.default_rng(1)))
     images = torch.cat([read_pictures(work / "cache"), fields])
@@ -83,7 +93,7 @@ def train_decoder(work: Path, minutes: float, resume: bool = False) -> None:
         started, share = time.monotonic(), progress.seconds / (60 * minutes)
         count, cells = (CROPS, CROP) if share < WHOLE_FROM else (WHOLE, images.shape[1] // PATCH)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(PEAK_RATE, share)
+            group["lr"] = learning_rate(rate * PEAK_RATE, share)
         for _ in range(20):
             loss = _iterate(vae, pca, draw_crops(images, count, cells, generator))
             torch.nn.utils.clip_grad_norm_(ema.live.values(), 1.0, foreach=True)

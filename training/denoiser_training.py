@@ -11,18 +11,20 @@ from pathlib import Path
 import torch
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
+from transformers import CLIPTokenizer
 
 from .data import held_out_images, read_shard
 from .denoiser import build_schedule, build_unet, denoising_loss, stratified_timesteps
 from .export import load_codec
 from .pca import load_pca, to_float
 from .sampling import decode, sample_latents, write_sheet
+from .starting import start_denoiser
 from .text import build_text_encoder, embed, load_tokenizer, tokenise, write_tokenizer
 from .weights import MovingAverage, learning_rate, load_training, save_training, trainable
 
 BATCH = 16
 PEAK_RATE = 1.2e-3
-DROPPED_CAPTIONS = 0.5  # most drags use the empty prompt
+DROPPED_CAPTIONS = 0.4  # most drags use the empty prompt
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +43,7 @@ class Progress:
 class LatentPool:
     """The shards written so far, growing while the renderer works. Latents stay fp16 in memory."""
 
-    def __init__(self, cache: Path, tokenizer: object) -> None:
+    def __init__(self, cache: Path, tokenizer: CLIPTokenizer) -> None:
         self._cache, self._tokenizer = cache, tokenizer
         self._shards: list[tuple[Tensor, Tensor]] = []
         self._empty = tokenise(tokenizer, [""])
@@ -57,7 +59,7 @@ class LatentPool:
         return sum(len(latents) for latents, _ in self._shards)
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Latents float [count, 8, 32, 32] and tokens [count, 77], half of them of the empty prompt."""
+        """Latents float [count, 8, 32, 32] and tokens [count, 77], two in five of them of the empty prompt."""
         picks = torch.randint(len(self), (count,), generator=generator).tolist()
         size = len(self._shards[0][0])  # every shard is as long
         latents = torch.stack([self._shards[i // size][0][i % size] for i in picks]).float()
@@ -69,8 +71,8 @@ class LatentPool:
 class DenoiserTraining:
     """The nets, their optimiser and average, and the state of one run in the folder `work`."""
 
-    def __init__(self, work: Path, minutes: float) -> None:
-        self.work, self.progress = work, Progress(minutes_planned=minutes)
+    def __init__(self, work: Path, minutes: float, rate: float = 1.0) -> None:
+        self.work, self.progress, self.rate = work, Progress(minutes_planned=minutes), rate
         write_tokenizer(work / "tokenizer")
         self.tokenizer = load_tokenizer(work / "tokenizer")
         self.pool = LatentPool(work / "cache", self.tokenizer)
@@ -102,7 +104,7 @@ class DenoiserTraining:
         """One batch; gives back its loss."""
         share = self.progress.seconds / (60 * self.progress.minutes_planned)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(PEAK_RATE, share)
+            group["lr"] = learning_rate(self.rate * PEAK_RATE, share)
         latents, tokens = self.pool.draw(BATCH, self.generator)
         timesteps = stratified_timesteps(BATCH, self.generator)
         noise = torch.randn(latents.shape, generator=self.generator)
@@ -146,11 +148,20 @@ def train_denoiser(
     resume: bool = False,
     checkpoint_minutes: float = 5.0,
     on_checkpoint: Callable[[], None] | None = None,
+    start: Path | None = None,
+    rate: float = 1.0,
 ) -> None:
-    """Trains for `minutes` of wall-clock time in all; now and then a checkpoint and samples."""
-    run = DenoiserTraining(work, minutes)
+    """Trains for `minutes` of wall-clock time in all; now and then a checkpoint and samples.
+
+    Args:
+        start: exported model whose weights to begin from.
+        rate: times the usual learning rate.
+    """
+    run = DenoiserTraining(work, minutes, rate)
     if resume and run.checkpoint.exists():
         run.resume()
+    elif start is not None:
+        start_denoiser(run.ema, run.tokenizer, start)
     held_out = load_pca(work / "pca.safetensors").encode(to_float(held_out_images(128)))
     _log.info("%.2f M weights; %s", sum(p.numel() for p in run.ema.live.values()) / 1e6, run.progress)
     last_save = run.progress.seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from dragavideo_core.instruction import DragInstruction, DragPair
 
@@ -36,22 +37,36 @@ def part_drag(
     Returns:
         The instruction in px of the rendered clip (frame 0), and the edit in px at 128.
     """
-    x, y = outward(scene, part)
-    dx = length * (x * math.cos(angle) - y * math.sin(angle))
-    dy = length * (x * math.sin(angle) + y * math.cos(angle))
+    instruction, edits = part_drags(scene, [(part, length, angle)], pins)
+    return instruction, edits[0]
+
+
+def part_drags(
+    scene: Scene, drags: Sequence[tuple[str, float, float]], pins: tuple[str, ...] = ()
+) -> tuple[DragInstruction, tuple[PartEdit, ...]]:
+    """Several parts at once, each (part, length, angle) as in `part_drag`: one instruction, all edits."""
     scale = scene.size / UNIT_SIZE
     tips = part_positions(scene, 0)
-    tip = tips[part]
-
-    def at(share: float) -> tuple[float, float]:
-        place = (tip[0] + share * dx * scale, tip[1] + share * dy * scale)
-        return tuple(round(min(max(value, 0.0), scene.size - 1.0), 1) for value in place)  # type: ignore[return-value]
-
+    edits, pairs, mask_points = [], [], []
+    for part, length, angle in drags:
+        x, y = outward(scene, part)
+        dx = length * (x * math.cos(angle) - y * math.sin(angle))
+        dy = length * (x * math.sin(angle) + y * math.cos(angle))
+        edits.append(PartEdit(part, dx, dy))
+        at = [_inside(scene, tips[part], share * dx * scale, share * dy * scale) for share in (0, 1, *_MASK_AT)]
+        pairs.append(DragPair(at[0], at[1]))
+        mask_points += at[2:]
     instruction = DragInstruction(
-        pairs=(DragPair(at(0), at(1)),),
-        mask_points=tuple(map(at, _MASK_AT)),
+        pairs=tuple(pairs),
+        mask_points=tuple(mask_points),
         pinned_points=tuple((round(tips[name][0], 1), round(tips[name][1], 1)) for name in pins),
         frame=0,
         size=(scene.size, scene.size),
     )
-    return instruction, PartEdit(part, dx, dy)
+    return instruction, tuple(edits)
+
+
+def _inside(scene: Scene, point: tuple[float, float], dx: float, dy: float) -> tuple[float, float]:
+    """The point moved, kept in the picture."""
+    x, y = (round(min(max(value, 0.0), scene.size - 1.0), 1) for value in (point[0] + dx, point[1] + dy))
+    return x, y

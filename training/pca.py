@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from .plain_scenes import plain_scene
 from .renderer import render_frame
-from .scene import sample_scene
 
 PATCH = 4
 CHANNELS = 8
@@ -102,7 +102,11 @@ def colour_fields(count: int, rng: np.random.Generator, size: int = 128) -> np.n
 
 
 def pca_images(count: int = 1024) -> np.ndarray:
-    """Frames of `count` training scenes and an eighth as many colour fields, uint8 [N, 128, 128, 3]."""
+    """Frames of `count` plain scenes and an eighth as many colour fields, uint8 [N, 128, 128, 3].
+
+    Plain ones, so that latents stay those of the first bundled model, whose weights training can go on from; a fit
+    to the wide domain is 0.3 dB nearer to it (31.8 against 31.4, linear decoding of 8 channels).
+    """
     rng = np.random.default_rng(0)
-    frames = [render_frame(sample_scene(FIRST_PCA_SEED + i), int(rng.integers(8))) for i in range(count)]
+    frames = [render_frame(plain_scene(FIRST_PCA_SEED + i, 8, 128), int(rng.integers(8))) for i in range(count)]
     return np.concatenate([np.stack(frames), colour_fields(max(count // 8, 1), rng)])

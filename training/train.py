@@ -1,7 +1,8 @@
 """Makes the bundled model from nothing: `python -m training.train --work DIR --out FOLDER --minutes 80`.
 
 One core is enough: the cache and the decoder are made in processes of their own beside the denoiser, and each
-stage can be run alone. Any stage may be stopped and gone on with by `--resume`.
+stage can be run alone. Any stage may be stopped and gone on with by `--resume`; where the work folder is lost,
+`--start FOLDER --rate 0.7` begins from the weights of an exported model.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import torch
 
 from .data import IMAGE_SHARDS, wait_for_shard, write_cache
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
     torch.set_flush_denormal(True)
     {
         "pca": make_pca,
@@ -53,12 +56,19 @@ def make_data(args: argparse.Namespace) -> None:
 
 def make_codec(args: argparse.Namespace) -> None:
     wait_for_shard(args.work / "cache", IMAGE_SHARDS - 1)
-    train_decoder(args.work, args.codec_minutes, args.resume)
+    train_decoder(args.work, args.codec_minutes, args.resume, args.start, args.rate)
 
 
 def make_denoiser(args: argparse.Namespace) -> None:
     wait_for_shard(args.work / "cache", 0)
-    train_denoiser(args.work, args.minutes, args.resume, on_checkpoint=lambda: export(args.work, args.out))
+    train_denoiser(
+        args.work,
+        args.minutes,
+        args.resume,
+        on_checkpoint=lambda: export(args.work, args.out),
+        start=args.start,
+        rate=args.rate,
+    )
 
 
 def make_all(args: argparse.Namespace) -> None:
@@ -76,6 +86,7 @@ def _start(args: argparse.Namespace, stage: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "training.train", "--stage", stage, "--work", str(args.work)]
     command += ["--out", str(args.out), "--images", str(args.images)]
     command += ["--codec-minutes", str(args.codec_minutes), "--threads", str(args.threads)]
+    command += ["--rate", str(args.rate)] + (["--start", str(args.start)] if args.start else [])
     return subprocess.Popen(command + ["--resume"] * args.resume)
 
 
@@ -86,9 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="diffusers folder, renewed at each checkpoint")
     parser.add_argument("--minutes", type=float, default=80, help="of denoiser training, in all")
     parser.add_argument("--codec-minutes", type=float, default=10, help="of decoder training, in all")
-    parser.add_argument("--images", type=int, default=98_304, help="latents to cache")
+    parser.add_argument("--images", type=int, default=131_072, help="latents to cache")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in WORK")
+    parser.add_argument("--start", type=Path, help="exported model (as OUT) to begin from, instead of random weights")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the usual learning rates")
     return parser
 
 

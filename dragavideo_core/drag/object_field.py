@@ -21,8 +21,9 @@ from torch import Tensor
 REACH = 2.0
 """Distance, in lengths of the drag, over which the displacement dies out by itself. Smaller values help where the mask
 is generous, larger ones where it ends at the part's root (bench/quality/fields.py)."""
-_HOLD = 1 / 128
-"""Radius of the disc that moves as one round a point of a set, as a share of the frame's longer side."""
+_HOLD = 3 / 128
+"""Radius of the disc that moves as one round a handle, as a share of the frame's longer side. One disc a handle: a
+whole set of points held still against each other makes a stiff block of a slender part's end."""
 _SAMPLES = 4
 """Each pixel of the object is splatted as _SAMPLES x _SAMPLES points, so that stretching tears no holes."""
 _COVERED = 0.25

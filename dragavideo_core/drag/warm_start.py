@@ -72,7 +72,7 @@ def displacement_field(
         return torch.zeros(height, width, 2)
     if shape == "fitted":
         object_mask = None if foreground is None else foreground.detach().cpu().bool()
-        return object_field(handles[visible], targets[visible], region, pinned, object_mask)
+        return object_field(*_one_a_pair(handles, targets, visible), region, pinned, object_mask)
     return _bumps(handles, targets, visible, pinned, shape, region)
 
 
@@ -166,6 +166,15 @@ def warp_bilinear(frame: Tensor, field: Tensor) -> Tensor:
     moved = F.grid_sample(frame.permute(2, 0, 1)[None], grid[None], padding_mode="border", align_corners=False)
     # grid_sample's coordinates are rounded: where nothing moves, the frame's own pixels are exact.
     return torch.where((field == 0).all(-1, keepdim=True).to(frame.device), frame, moved[0].permute(1, 2, 0))
+
+
+def _one_a_pair(handles: Tensor, targets: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each visible pair [P, S, 2] the middle point, or the visible one nearest to it: [M, 2] handles and targets."""
+    middle = handles[:, handles.shape[1] // 2, None]
+    distance = (handles - middle).norm(dim=-1).masked_fill(~visible, torch.inf)
+    pairs = torch.nonzero(visible.any(1)).flatten()
+    chosen = distance[pairs].argmin(1)
+    return handles[pairs, chosen], targets[pairs, chosen]
 
 
 def _bumps(

@@ -18,13 +18,14 @@ from .point_sets import (
     PointSets,
     affine_targets,
     expand_points,
+    nearest_of,
     segment_discs,
     shift_mask,
     square_patches,
     translate_targets,
 )
-from .segmentation import Segmenter, foreground_of, grabcut_segmenter
-from .tracks import Tracks, inside_frame, track_points
+from .segmentation import Segmenter, foreground_of, grabcut_segmenter, marks_object
+from .tracks import Tracks, inside_frame, smoothed, track_points
 
 if TYPE_CHECKING:
     from ..clip import Clip
@@ -58,7 +59,8 @@ def propagate(
 
     The region that may change, in each frame:
     - mask points given: the union of squares of half side `mask_radius_px` round the propagated mask points, and of
-      discs of radius `mask_radius_px` along each handle -> target segment, without which the target would lie outside;
+      discs of radius `mask_radius_px` along each segment from a handle, or a mask point, to its target, without which
+      the target, and what the part sweeps on its way, would lie outside;
     - none given: discs of radius 2 x `mask_radius_px` along the segments;
     - `mask` given: that mask alone. One mask belongs to the instruction's frame and moves with the handles' mean
       motion; a mask for every frame is used as it is.
@@ -88,7 +90,8 @@ def propagate(
     sets = expand_points(torch.cat([clicked, mask_points]), settings.set_side, settings.set_spacing_px).float()
     start, groups = sets.flatten(0, 1), torch.arange(len(sets)).repeat_interleave(side)
     segmenter = segmenter or grabcut_segmenter()
-    foreground = _foreground(clip, key_frame, clicked, sets, segmenter)
+    marks = marks_object(clip.frames[key_frame], clicked.float(), clicked.float() + drag, mask_points.float())
+    foreground = _foreground(clip, key_frame, clicked, sets, segmenter, mask_points[marks])
 
     corrected = corrections_of(instruction, clip, key_frame)
     jobs = [_Job(key_frame, start, foreground.flatten(), groups)]
@@ -98,6 +101,13 @@ def propagate(
         jobs.append(_Job(frame, again.flatten(0, 1), front.flatten(), groups[: len(points) * side]))
     (moving, *others), still = _track(model, clip, jobs, pins.float(), key_frame, settings, inversion, progress)
     moving = with_corrections(moving, key_frame, corrected, others, side)
+    # Joining compares tracks as they were found, so it comes first.
+    known = torch.zeros_like(moving.visible)
+    known[key_frame] = True
+    for frame, points in corrected.items():
+        for pair in points:
+            known[frame, pair * side : (pair + 1) * side] = True
+    moving = smoothed(moving, known, clip.geometry.working_size)
     tracks = moving.positions.unflatten(1, (-1, side))
     seen = moving.visible.unflatten(1, (-1, side))
     handles, visible = tracks[:, :pairs], seen[:, :pairs]
@@ -113,7 +123,9 @@ def propagate(
     elif len(masks) != count:
         masks = _moved_mask(masks[0], handles, visible & foreground[:pairs], key_frame, clip.geometry.scale)
 
-    objects = _objects(clip, handles[:, :, side // 2], visible[:, :, side // 2], segmenter, progress)
+    middles, shown = tracks[:, :, side // 2], seen[:, :, side // 2]
+    on_object = torch.cat([torch.ones(pairs, dtype=torch.bool), marks])
+    objects = _objects(clip, middles[:, on_object], shown[:, on_object], segmenter, progress)
 
     def source(points: Tensor) -> Tensor:
         return clip.geometry.to_source(points.double()).float()
@@ -144,7 +156,7 @@ def _segment(clip: Clip, frame: int, clicks: Tensor, segmenter: Segmenter) -> Te
 
 
 def _objects(clip: Clip, handles: Tensor, visible: Tensor, segmenter: Segmenter, progress: Progress) -> Tensor:
-    """[N, H, W] bool: what lies under the handles [N, P, 2] of each frame; nothing where none is visible."""
+    """[N, H, W] bool: what lies under the points [N, P, 2] of each frame; nothing where none is visible."""
     width, height = clip.geometry.working_size
     objects = torch.zeros(len(handles), height, width, dtype=torch.bool)
     for frame, (points, seen) in enumerate(zip(handles, visible)):
@@ -154,9 +166,14 @@ def _objects(clip: Clip, handles: Tensor, visible: Tensor, segmenter: Segmenter,
     return objects
 
 
-def _foreground(clip: Clip, key_frame: int, clicked: Tensor, sets: Tensor, segmenter: Segmenter) -> Tensor:
-    """[P + M, S] bool. Only handles' sets fall back to "all of it": mask points may well lie beside the object."""
-    mask = _segment(clip, key_frame, clicked, segmenter)
+def _foreground(
+    clip: Clip, frame: int, clicked: Tensor, sets: Tensor, segmenter: Segmenter, marks: Tensor | None = None
+) -> Tensor:
+    """[P + M, S] bool. Only handles' sets fall back to "all of it": mask points may well lie beside the object.
+
+    `marks` [K, 2] are mask points known to lie on it.
+    """
+    mask = _segment(clip, frame, clicked if marks is None else torch.cat([clicked, marks]), segmenter)
     inside = inside_frame(sets, clip.geometry.working_size)
     foreground = foreground_of(mask, sets) & inside
     nothing = ~foreground.any(1)
@@ -238,7 +255,12 @@ def _regions(
     for i in range(len(handles)):
         seen = visible[i].any(-1)
         region = segment_discs(starts[i][seen], ends[i][seen], width, geometry.source_size)
-        regions.append(region | square_patches(centres[i], radius, geometry.source_size))
+        region |= square_patches(centres[i], radius, geometry.source_size)
+        if bool(seen.any()):
+            # A part that is swung aside comes to lie between its root and the target, where nobody clicks.
+            nearest = nearest_of(centres[i], starts[i][seen])
+            region |= segment_discs(centres[i], ends[i][seen][nearest], radius, geometry.source_size)
+        regions.append(region)
     return torch.stack(regions)
 
 

@@ -1,0 +1,186 @@
+"""Does it really drag? The benchmark with known answers.
+
+    python dev.py bench quality                     all rows; hours on two cores
+    python dev.py bench quality --quick             fewer cases and rows; about ten minutes on two idle cores
+
+writes results.json, results.md, cases.json (every drag) and sheets (cases.png, real.png). What is finished is kept in
+output/bench/quality, so the same command goes on where it was broken off. Scenes are held out from training and from
+every choice of a setting; `--tune` takes others, to choose settings by: `--tune --rows ours choices`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from dragavideo_core import draw
+from dragavideo_core.errors import DragAVideoError
+from dragavideo_core.files import atomic_path
+
+from .cases import SPECS, TEST_SEEDS, TUNING_SEEDS, Case, CaseSpec, rendered_cases, spread
+from .real import real_cases
+from .rows import Row, chosen
+from .sheets import SHOWN, contact_sheet, rendered_sheet
+from .store import Store
+from .tables import markdown, results_value
+from .work import Job, Model, Results, run_jobs
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+WORK = ROOT / "output" / "bench" / "quality"
+CLIPS = ROOT.parent / "shared" / "clips"
+_REAL_ROWS = ("copy", "codec", "reconstruct", "warp_inpaint", "image_drag", "ours")
+_QUICK_PARTS = ("no_iterations", "single_handle", "no_temporal")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done: numbers of cases."""
+
+    main: int
+    parts: int
+    paper: int
+    real: bool = True
+
+
+FULL = Plan(len(SPECS), 10, 6)
+QUICK = Plan(7, 3, 0, real=False)
+
+
+def specs_of(plan: Plan) -> tuple[CaseSpec, ...]:
+    """The main rows' specifications; a quick run takes short clips only."""
+    return SPECS if plan.main >= len(SPECS) else spread(plan.main)
+
+
+def jobs_of(plan: Plan, cases: Sequence[tuple[CaseSpec, Case]], rows: Sequence[Row]) -> list[Job]:
+    """Every case with its rows: the main ones on all, ablations on evenly spaced clips of eight frames."""
+    specs = tuple(spec for spec, _ in cases)
+    counts = {"parts": plan.parts, "choices": plan.parts, "paper": plan.paper}
+    subsets = {"main": set(specs), **{group: set(spread(count, specs)) for group, count in counts.items()}}
+    return [Job(case, tuple(row for row in rows if spec in subsets[row.group])) for spec, case in cases]
+
+
+def rows_of(plan: Plan, names: Sequence[str]) -> tuple[Row, ...]:
+    """The rows asked for, else all of a full run, or those of a quick one."""
+    if names:
+        return chosen(tuple(names))
+    return chosen(("main", "parts", "paper")) if plan is FULL else chosen(("main", *_QUICK_PARTS))
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(
+        prog="dev.py bench quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="about ten minutes on two idle cores")
+    parser.add_argument("--out", type=Path, help="where the tables go (default: bench/quality; --quick: output/...)")
+    parser.add_argument("--work", type=Path, default=WORK, help="where finished pairs are kept")
+    parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of real clips; those missing are left out")
+    parser.add_argument("--rows", nargs="+", default=[], help="only these rows or groups (main, parts, choices, paper)")
+    parser.add_argument("--cases", type=int, help="how many rendered cases (default: all; quick: 7)")
+    parser.add_argument("--subset", type=int, help="on how many of them the ablations run")
+    parser.add_argument("--tune", action="store_true", help="other scenes, to choose settings by")
+    parser.add_argument("--no-real", action="store_true", help="leave the real clips out")
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--device", default="cpu", help="cpu gives the same numbers everywhere")
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON of settings that replace the preset's")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes of one thread each")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing, then write the tables and sheets."""
+    options = options_of(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        write_all(options)
+    except (DragAVideoError, ValueError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan of the command line."""
+    plan = QUICK if options.quick else FULL
+    main = options.cases or plan.main
+    subset = plan.parts if options.subset is None else options.subset
+    paper = plan.paper if options.subset is None else options.subset
+    if (main, subset, paper) == (plan.main, plan.parts, plan.paper) and not options.no_real:
+        return plan
+    return Plan(main, subset, paper, plan.real and not options.no_real)
+
+
+def write_all(options: argparse.Namespace) -> None:
+    """The whole benchmark."""
+    plan = plan_of(options)
+    out = options.out or (WORK / "quick" if options.quick else HERE)
+    specs = specs_of(plan)
+    rows = rows_of(QUICK if options.quick else FULL, options.rows)
+    rendered = list(rendered_cases(specs, TUNING_SEEDS if options.tune else TEST_SEEDS))
+    jobs = jobs_of(plan, list(zip(specs, rendered)), rows)
+    if plan.real:
+        real_rows = tuple(row for row in rows if row.name in _REAL_ROWS)
+        jobs += [Job(case, real_rows) for case in real_cases(options.clips)]
+    model, store = Model(options.model, options.device, tuple(options.settings.items())), Store(options.work)
+    results, keys = run_jobs(model, jobs, store, options.workers)
+
+    cases = {job.case.name: job.case for job in jobs}
+    note = note_of(plan, options)
+    value = results_value(results, list(cases.values()), rows, {"note": note, "model": options.model})
+    per_case = ",\n".join(f"{json.dumps(case)}: {json.dumps(found)}" for case, found in value.pop("cases").items())
+    texts = {
+        "results.json": json.dumps(value, indent=1) + "\n",
+        "cases.json": "{" + per_case + "}\n",
+        "results.md": markdown(value, rows),
+    }
+    for name, text in texts.items():
+        with atomic_path(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    write_sheets(cases, keys, store, results, out)
+    log.info("%s", markdown(value, rows))
+    log.info("Written to %s", out)
+
+
+def note_of(plan: Plan, options: argparse.Namespace) -> str:
+    """How the numbers came about, for whoever reads the tables."""
+    command = " ".join(["python dev.py bench quality", *(["--quick"] if options.quick else [])])
+    return (
+        f"{plan.main} held-out rendered drags, one a clip (`{command}`); ablations on {plan.parts} and {plan.paper} of "
+        "them. In brackets the mean's 95 % bootstrap interval over clips. Way: share of the way to the target, by a "
+        "detector trained for that alone. Inside: to the true edit, where it differs from the input. Outside: to the "
+        "input, before compositing. Smoothness (the paper's, px, lower is smoother): before compositing; inside: of "
+        "the finished clip, where the edit is. Lengths are px of a picture 128 px wide."
+    )
+
+
+def write_sheets(
+    cases: Mapping[str, Case], keys: Mapping[str, Mapping[str, str]], store: Store, results: Results, out: Path
+) -> None:
+    """cases.png and real.png, from the kept thumbnails."""
+
+    def thumbnails(row: str, case: str) -> Tensor | None:
+        key = keys[case].get(row)
+        return None if key is None else store.thumbnails(row, cases[case], key)
+
+    rendered = {name: case for name, case in cases.items() if case.truth is not None}
+    sheet = rendered_sheet(rendered, results, thumbnails)
+    if sheet is not None:
+        draw.save_png(out / "cases.png", sheet)
+    real = [(name, case) for name, case in cases.items() if case.truth is None]
+    if real:
+        draw.save_png(out / "real.png", contact_sheet(real, SHOWN, thumbnails))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

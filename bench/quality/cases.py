@@ -1,0 +1,316 @@
+"""What is dragged: rendered clips with a known answer, and real ones without.
+
+A rendered case is a held-out scene, what a person would give to drag one or two of its parts (handles clicked about
+where the part's tip is, targets, mask points or a painted mask, pins), and what should come of it: the same scene drawn
+with the parts where they were dragged to. Everything follows from the list of specifications and the first seed.
+
+Points and frames are in px of the source clip; a drag's length is in px of a picture 128 px wide.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from dragavideo_core.clip import Clip, prepare_clip
+from dragavideo_core.instruction import DragInstruction, DragPair
+from training.renderer import edit_mask, part_labels, part_positions, part_visible, render_clip
+from training.scene import HELD_OUT_FROM, PARTS, UNIT_SIZE, PartEdit, Scene, sample_scene
+
+TEST_SEEDS = HELD_OUT_FROM + 500_000
+"""The benchmark's scenes: no training and no choice of a setting has seen them."""
+TUNING_SEEDS = HELD_OUT_FROM + 400_000
+"""Scenes to choose settings by, so that the benchmark stays a test."""
+LONG_PX = 20.0
+"""Drags from here on count as long, those below `SHORT_PX` as short."""
+SHORT_PX = 12.0
+_SEEDS_A_CASE = 1000
+_CLICK_PX = 0.7
+"""Standard deviation of a click round the tip it means, px at 128."""
+_BRUSH_PX = 10.0
+_MASK_SPACING_PX = 12.0
+_MARGIN_PX = 4.0
+"""A tip, dragged or not, keeps this distance from the picture's edge on the clicked frame."""
+_SEEN_SHARE = 0.75
+"""Share of the frames in which a dragged part must be seen, before and after."""
+_PINNED = ("eye", "ear", "back_foot")
+
+
+@dataclass(frozen=True)
+class Move:
+    """One drag of a part: `out` (away from its root), `in`, or `side` (across), and how far in px at 128."""
+
+    part: str
+    direction: str
+    length: float
+
+
+@dataclass(frozen=True)
+class CaseSpec:
+    """A rendered case, before a scene is found for it."""
+
+    moves: tuple[Move, ...]
+    frames: int = 8
+    size: int = UNIT_SIZE
+    mask: str = "points"
+    """`points` (clicked mask points) or `painted` (a brushed mask)."""
+    pins: int = 0
+
+    @property
+    def name(self) -> str:
+        """For example nose-out-10-8f-128."""
+        moves = "+".join(f"{move.part}-{move.direction}-{move.length:g}" for move in self.moves)
+        return f"{moves}-{self.frames}f-{self.size}"
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What should come of a rendered case, in source px; N frames, P pairs."""
+
+    frames: Tensor
+    """[N, H, W, 3]: the true edited clip."""
+    inside: Tensor
+    """[N, H, W] bool: where it differs from the source clip, and a little round it."""
+    starts: Tensor
+    """[N, P, 2]: the dragged parts' tips before the drag."""
+    ways: Tensor
+    """[P, 2]: how far each has to go, in every frame."""
+    seen: Tensor
+    """[N, P] bool: the tip is to be seen both before and after."""
+    objects: Tensor
+    """[N, H, W] bool: the creature's pixels."""
+    parts: tuple[str, ...]
+    """[P] names of the dragged parts."""
+    tips: Tensor
+    """[N, T, 2]: tips of all the scene's parts."""
+    tips_seen: Tensor
+    """[N, T] bool."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A clip, what the person gives, and the truth where it is known."""
+
+    name: str
+    source: Tensor
+    """[N, H, W, 3], 0-1."""
+    instruction: DragInstruction
+    mask: Tensor | None = None
+    """[H, W] bool of the clicked frame: painted instead of mask points."""
+    truth: Truth | None = None
+    tags: tuple[tuple[str, object], ...] = ()
+    """What tables are grouped by: (name, value)."""
+    fps: float = 8.0
+
+    def clip(self, size: int) -> Clip:
+        """The clip at a working size of about `size` x `size` px."""
+        return prepare_clip(self.source, self.fps, size=size, every=1, limit=len(self.source), name=self.name)
+
+
+def _specs() -> Iterator[CaseSpec]:
+    """The list; every fourth mask is painted, every third case is pinned, every third clip is 256 px."""
+    single = [
+        ("nose", "out", 6), ("ear", "out", 16), ("tail", "side", 10), ("front_foot", "in", 6),
+        ("nose", "side", 20), ("tail", "out", 20), ("ear", "in", 8), ("front_foot", "side", 8),
+        ("nose", "in", 10), ("ear", "side", 10), ("tail", "in", 16), ("nose", "out", 24),
+        ("ear", "out", 20), ("tail", "side", 20), ("front_foot", "out", 6), ("nose", "out", 10),
+        ("nose", "side", 8), ("ear", "side", 20), ("tail", "out", 10), ("front_foot", "side", 12),
+        ("nose", "in", 6), ("ear", "out", 6), ("tail", "in", 20), ("nose", "out", 20),
+        ("ear", "in", 12), ("tail", "side", 6), ("front_foot", "in", 10), ("nose", "side", 16),
+        ("tail", "out", 24), ("ear", "out", 24), ("nose", "out", 16), ("front_foot", "side", 20),
+        ("nose", "in", 16), ("ear", "side", 6), ("tail", "side", 24), ("nose", "side", 24),
+        ("tail", "in", 8), ("ear", "out", 10), ("tail", "out", 6), ("nose", "side", 12),
+    ]  # fmt: skip
+    double = [
+        (("nose", "out", 10), ("ear", "out", 10)), (("tail", "out", 20), ("nose", "out", 20)),
+        (("ear", "side", 8), ("tail", "side", 12)), (("front_foot", "side", 8), ("nose", "in", 8)),
+        (("ear", "out", 20), ("tail", "in", 12)), (("nose", "side", 12), ("front_foot", "in", 6)),
+        (("tail", "side", 20), ("ear", "out", 12)), (("nose", "out", 20), ("ear", "side", 10)),
+    ]  # fmt: skip
+    lists = [*((Move(*move),) for move in single), *(tuple(Move(*m) for m in moves) for moves in double)]
+    for i, moves in enumerate(lists):
+        yield CaseSpec(
+            moves=moves,
+            frames=(8, 8, 12, 8, 16)[i % 5],
+            size=2 * UNIT_SIZE if i % 3 == 1 else UNIT_SIZE,
+            mask="painted" if i % 4 == 3 else "points",
+            pins=2 if i % 3 == 0 else 0,
+        )
+
+
+SPECS = tuple(_specs())
+
+
+def rendered_case(spec: CaseSpec, first_seed: int) -> Case:
+    """The case of a specification, in the first scene from `first_seed` on in which it can be done.
+
+    Raises:
+        ValueError: none of the next scenes will do; the specification asks for too much.
+    """
+    for seed in range(first_seed, first_seed + _SEEDS_A_CASE):
+        scene = sample_scene(seed, spec.frames, spec.size)
+        edits = _edits(scene, spec)
+        if edits is not None and _possible(scene, edits):
+            return _case(scene, spec, edits)
+    raise ValueError(f"No scene from seed {first_seed} on can be dragged as {spec.name} asks.")
+
+
+def rendered_cases(specs: Sequence[CaseSpec] = SPECS, first_seed: int = TEST_SEEDS) -> Iterator[Case]:
+    """One case a specification, each from seeds of its own."""
+    for index, spec in enumerate(specs):
+        yield rendered_case(spec, first_seed + index * _SEEDS_A_CASE)
+
+
+def _edits(scene: Scene, spec: CaseSpec) -> tuple[PartEdit, ...] | None:
+    """The true edits, or None where the scene has no room for them."""
+    edits = []
+    labels = part_labels(scene, 0)
+    for number, move in enumerate(spec.moves):
+        if not part_visible(scene, 0, move.part):
+            return None
+        outward, extent = _reach(scene, labels, move.part)
+        if move.direction == "in" and move.length > extent - 3:
+            return None
+        across = np.array([-outward[1], outward[0]]) * (1 if (scene.seed + number) % 2 else -1)
+        way = {"out": outward, "in": -outward, "side": across}[move.direction] * move.length
+        edits.append(PartEdit(move.part, float(way[0]), float(way[1])))
+    return tuple(edits)
+
+
+def _reach(scene: Scene, labels: np.ndarray, part: str) -> tuple[np.ndarray, float]:
+    """Unit vector from a part's root (its visible pixel farthest from the tip) to its tip, and how far, px at 128."""
+    tip = np.array(part_positions(scene, 0)[part])
+    rows, columns = np.nonzero(labels == PARTS.index(part) + 2)
+    away = tip - np.stack([columns, rows], 1)
+    distance = np.hypot(*away.T)
+    farthest = int(distance.argmax())
+    return away[farthest] / max(distance[farthest], 1e-6), float(distance[farthest]) * UNIT_SIZE / scene.size
+
+
+def _along(scene: Scene, labels: np.ndarray, part: str) -> list[np.ndarray]:
+    """Places [2] on a part from its root towards its tip, at most `_MASK_SPACING_PX` apart."""
+    tip = np.array(part_positions(scene, 0)[part])
+    rows, columns = np.nonzero(labels == PARTS.index(part) + 2)
+    pixels = np.stack([columns, rows], 1).astype(float)
+    distance = np.hypot(*(pixels - tip).T)
+    count = max(2, math.ceil(distance.max() * UNIT_SIZE / scene.size / _MASK_SPACING_PX))
+    places = []
+    for share in np.linspace(0.95, 1 / count, count):
+        near = np.abs(distance - share * distance.max()) <= max(2.0, 0.08 * distance.max())
+        if near.any():
+            places.append(pixels[near].mean(0))
+    return places
+
+
+def _possible(scene: Scene, edits: tuple[PartEdit, ...]) -> bool:
+    """Whether tips and targets are well inside the clicked frame, and seen in most frames before and after."""
+    scale = scene.size / UNIT_SIZE
+    low, high = _MARGIN_PX * scale, scene.size - 1 - _MARGIN_PX * scale
+    for edit in edits:
+        places = [part_positions(scene, 0, change)[edit.part] for change in (None, edits)]
+        if not all(low <= value <= high for place in places for value in place):
+            return False
+        seen = [_seen(scene, frame, edit.part, edits) for frame in range(scene.frames)]
+        if not seen[0] or sum(seen) < _SEEN_SHARE * len(seen):
+            return False
+    return True
+
+
+def _seen(scene: Scene, frame: int, part: str, edits: tuple[PartEdit, ...]) -> bool:
+    return part_visible(scene, frame, part) and part_visible(scene, frame, part, edits)
+
+
+def _case(scene: Scene, spec: CaseSpec, edits: tuple[PartEdit, ...]) -> Case:
+    rng = np.random.default_rng((scene.seed, 11))
+    instruction, strokes = _instruction(scene, spec, edits, rng)
+    truth = _truth(scene, edits)
+    moves = spec.moves
+    lengths = [move.length for move in moves]
+    tags = (
+        ("part", moves[0].part if len(moves) == 1 else "two parts"),
+        ("direction", moves[0].direction if len(moves) == 1 else "two drags"),
+        ("length", "short" if max(lengths) < SHORT_PX else "long" if max(lengths) >= LONG_PX else "middle"),
+        ("pairs", len(moves)),
+        ("size", spec.size),
+        ("mask", spec.mask),
+        ("frames", spec.frames),
+    )
+    painted = _painted(strokes, scene.size) if spec.mask == "painted" else None
+    return Case(spec.name, _frames(scene, None), instruction, painted, truth, tags)
+
+
+def _instruction(
+    scene: Scene, spec: CaseSpec, edits: tuple[PartEdit, ...], rng: np.random.Generator
+) -> tuple[DragInstruction, list[np.ndarray]]:
+    """What the person gives, and a brush stroke [K, 2] (along the part, handle, target) for each drag."""
+    scale, labels = scene.size / UNIT_SIZE, part_labels(scene, 0)
+    pairs, points, strokes = [], [], []
+    for edit in edits:
+        handle = np.array(part_positions(scene, 0)[edit.part]) + rng.normal(0, _CLICK_PX * scale, 2)
+        target = handle + np.array([edit.dx, edit.dy]) * scale
+        along = _along(scene, labels, edit.part)
+        pairs.append(DragPair(_click(handle, scene.size), _click(target, scene.size)))
+        strokes.append(np.stack([*along, handle, target]))
+        points += [_click(point, scene.size) for point in (*along, handle, (handle + target) / 2, target)]
+    dragged = {edit.part for edit in edits}
+    tips = part_positions(scene, 0)
+    pins = [part for part in _PINNED if part not in dragged and part_visible(scene, 0, part)][: spec.pins]
+    instruction = DragInstruction(
+        pairs=tuple(pairs),
+        mask_points=tuple(points) if spec.mask == "points" else (),
+        pinned_points=tuple(_click(np.array(tips[part]), scene.size) for part in pins),
+        frame=0,
+        size=(scene.size, scene.size),
+    )
+    return instruction, strokes
+
+
+def _click(point: np.ndarray, size: int) -> tuple[float, float]:
+    x, y = (round(float(min(max(value, 0.0), size - 1.0)), 1) for value in point)
+    return x, y
+
+
+def _painted(strokes: list[np.ndarray], size: int) -> Tensor:
+    """[size, size] bool: for each drag the part, the target and all between them, as painted with a brush of 20 px."""
+    canvas, radius = np.zeros((size, size), np.uint8), round(_BRUSH_PX * size / UNIT_SIZE)
+    for stroke in strokes:
+        outline = np.rint(cv2.convexHull(stroke.astype(np.float32))).astype(np.int32)
+        cv2.fillConvexPoly(canvas, outline, 1)
+        cv2.polylines(canvas, [outline], True, 1, 2 * radius)
+    return torch.from_numpy(canvas.astype(bool))
+
+
+def _truth(scene: Scene, edits: tuple[PartEdit, ...]) -> Truth:
+    scale, parts = scene.size / UNIT_SIZE, tuple(edit.part for edit in edits)
+    frames = range(scene.frames)
+    tips = [part_positions(scene, frame) for frame in frames]
+    margin = math.ceil(4 * scale)
+    return Truth(
+        frames=_frames(scene, edits),
+        inside=torch.from_numpy(np.stack([edit_mask(scene, frame, edits, margin) for frame in frames])),
+        starts=torch.tensor([[place[part] for part in parts] for place in tips]),
+        ways=torch.tensor([[edit.dx * scale, edit.dy * scale] for edit in edits]),
+        seen=torch.tensor([[_seen(scene, frame, part, edits) for part in parts] for frame in frames]),
+        objects=torch.from_numpy(np.stack([part_labels(scene, frame) > 0 for frame in frames])),
+        parts=parts,
+        tips=torch.tensor([[place[part] for part in PARTS] for place in tips]),
+        tips_seen=torch.tensor([[part_visible(scene, frame, part) for part in PARTS] for frame in frames]),
+    )
+
+
+def _frames(scene: Scene, edits: tuple[PartEdit, ...] | None) -> Tensor:
+    return torch.from_numpy(render_clip(scene, edits)).float() / 255
+
+
+def spread(count: int, specs: Sequence[CaseSpec] = SPECS, frames: int | None = 8) -> tuple[CaseSpec, ...]:
+    """About evenly spaced specifications, of clips of `frames` frames alone where it is given."""
+    usable = [spec for spec in specs if frames is None or spec.frames == frames]
+    chosen = np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)
+    return tuple(usable[i] for i in itertools.compress(range(len(usable)), np.isin(np.arange(len(usable)), chosen)))

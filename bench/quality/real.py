@@ -1,0 +1,33 @@
+"""The honest rows: real clips with instructions, of which nobody knows the true edit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dragavideo_core.clip import load_clip
+from dragavideo_core.examples import example
+from dragavideo_core.instruction import load_instruction
+
+from .cases import Case
+
+INSTRUCTIONS = Path(__file__).resolve().parents[1] / "real"
+CLIPS = {"flower": "flower-cc0.mp4", "stream": "stream-of-water.mp4", "bottle": "bottle-intel.mp4"}
+"""flower and stream: CC0 (MDN interactive-examples); bottle: CC BY 4.0 (Intel IoT sample-videos). Not in the
+repository; the bunny is."""
+_FRAMES, _EVERY, _ANY_SIZE = 8, 3, 128
+
+
+def real_cases(folder: Path | None) -> Iterator[Case]:
+    """The bunny and, from `folder`, those of CLIPS that lie there; 8 frames at their own size."""
+    bunny = example("bunny")
+    yield real_case("bunny", bunny.clip, bunny.instruction, bunny.every)
+    for name, file in CLIPS.items():
+        if folder is not None and (folder / file).is_file():
+            yield real_case(name, folder / file, INSTRUCTIONS / f"{name}.json", _EVERY)
+
+
+def real_case(name: str, path: Path, instruction: Path, every: int) -> Case:
+    """The first frames of a clip, every so many, with its instruction for the first of them."""
+    loaded = load_clip(path, size=_ANY_SIZE, every=every, limit=_FRAMES)
+    return Case(name, loaded.source, load_instruction(instruction), tags=(("kind", "real"),), fps=loaded.fps)

@@ -1,0 +1,328 @@
+"""How a case is edited: every row of the tables, as a function from a case to an edited clip.
+
+A row is the core's own `drag_clip` with some settings replaced, or a baseline made from the core's functions. All get
+the same clip, the same instruction and the same random numbers; what a baseline needs beyond one frame (its handles and
+its mask in the other frames) it gets from our propagation, which is more than its authors give it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dragavideo_core.clip import Clip
+from dragavideo_core.drag.warm_start import FieldShape, clip_fields, warp_bilinear
+from dragavideo_core.model.drag_model import DragModel
+from dragavideo_core.pipeline import drag_clip, propagate_clip, reconstruct_clip
+from dragavideo_core.propagation.point_sets import PointSets
+from dragavideo_core.propagation.segmentation import Segmenter
+from dragavideo_core.settings import Preset, override
+
+from .cases import Case
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What a row made of a case."""
+
+    frames: Tensor
+    """[N, Hs, Ws, 3]: the finished clip at source size, as a person gets it."""
+    raw: Tensor
+    """[N, H, W, 3]: the same at working size, before compositing."""
+    seconds: float = 0.0
+    iterations: int = 0
+
+
+Run = Callable[..., Edit]
+"""(model, case, clip, preset, **options) -> the edit."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table."""
+
+    name: str
+    title: str
+    group: str
+    """`main` rows run on every case, `parts` and `paper` on a fixed subset, `choices` there when asked for."""
+    run: Run
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Replaces settings of the model's preset."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Handed on to `run`."""
+    cost: float = 3.0
+    """About how many seconds a frame takes on one core with the bundled model, for the estimate that is printed."""
+    needs_truth: bool = False
+
+    def preset(self, base: Preset) -> Preset:
+        """The settings this row runs with."""
+        return override(base, self.settings)
+
+
+# -- references and baselines --------------------------------------------------------------------------------------
+
+
+def true_edit(model: DragModel, case: Case, clip: Clip, preset: Preset) -> Edit:
+    """The answer itself: what the measures say of a perfect edit."""
+    if case.truth is None:
+        raise ValueError(f"{case.name} has no true edit.")
+    return Edit(case.truth.frames, clip.geometry.frames_to_working(case.truth.frames))
+
+
+def copy_input(model: DragModel, case: Case, clip: Clip, preset: Preset) -> Edit:
+    """Nothing done: the floor of every distance, and the ceiling of every fidelity."""
+    return Edit(clip.source, clip.frames)
+
+
+def codec_only(model: DragModel, case: Case, clip: Clip, preset: Preset) -> Edit:
+    """Encoded and decoded."""
+    raw = model.decode(model.encode(clip.frames))
+    return Edit(clip.geometry.frames_to_source(raw, clip.source), raw)
+
+
+def reconstruct(model: DragModel, case: Case, clip: Clip, preset: Preset) -> Edit:
+    """Inverted as far as the drag goes and denoised with no offset."""
+    raw = reconstruct_clip(model, clip, preset=preset)
+    return Edit(clip.geometry.frames_to_source(raw, clip.source), raw)
+
+
+def warp_and_inpaint(
+    model: DragModel, case: Case, clip: Clip, preset: Preset, *, shape: FieldShape = "fitted", objects: str = "grabcut"
+) -> Edit:
+    """Inpaint4Drag's manner, frame by frame: pixels warped by the drag's field at source size, no diffusion.
+
+    `fitted` stretches the segmented object and fills what it uncovers from the background beside it; `round` is a plain
+    bump. The points and the mask of every frame are propagated by the model, as for a drag.
+    """
+    sets = propagate_clip(
+        model, clip, case.instruction, preset=preset, segmenter=_segmenter(case, clip, objects), mask=case.mask
+    )
+    fields = clip_fields(sets, clip.geometry, shape)
+    raw = torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.frames, fields)])
+    return Edit(_warped_source(clip, sets, fields, preset), raw)
+
+
+def _warped_source(clip: Clip, sets: PointSets, fields: Tensor, preset: Preset) -> Tensor:
+    """The source frames warped at their own size: finer than the working frames where the source is larger."""
+    if clip.geometry.scale == 1.0 and clip.geometry.source_size == clip.geometry.working_size:
+        ways = fields
+    else:
+        width, height = clip.geometry.source_size
+        large = torch.nn.functional.interpolate(
+            fields.permute(0, 3, 1, 2), (height, width), mode="bilinear", align_corners=False
+        )
+        ways = large.permute(0, 2, 3, 1) / clip.geometry.scale
+    ways = ways * sets.masks[..., None]
+    return torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.source, ways)])
+
+
+# -- drags ---------------------------------------------------------------------------------------------------------
+
+
+def drag(
+    model: DragModel, case: Case, clip: Clip, preset: Preset, *, objects: str = "grabcut", everywhere: bool = False
+) -> Edit:
+    """The core's `drag_clip`.
+
+    Args:
+        objects: `grabcut`, or `true`: the renderer's masks in place of a segmentation.
+        everywhere: all of the picture may change, whatever the instruction says.
+    """
+    mask = torch.ones(clip.source.shape[1:3], dtype=torch.bool) if everywhere else case.mask
+    result = drag_clip(
+        model, clip, case.instruction, preset=preset, segmenter=_segmenter(case, clip, objects), mask=mask
+    )
+    return Edit(result.frames, result.decoded.edited, iterations=result.offsets.iterations)
+
+
+def _segmenter(case: Case, clip: Clip, objects: str) -> Segmenter | None:
+    if objects == "grabcut":
+        return None
+    if case.truth is None:
+        raise ValueError(f"{case.name} has no true masks.")
+    return given_segmenter(clip, clip.geometry.mask_to_working(case.truth.objects))
+
+
+def given_segmenter(clip: Clip, objects: Tensor) -> Segmenter:
+    """Answers with the mask [H, W] of `objects` [N, H, W] that belongs to the frame it is asked about."""
+
+    def segment(frame: Tensor, clicks: Tensor) -> Tensor:
+        index = next(i for i, known in enumerate(clip.frames) if torch.equal(known, frame))
+        return objects[index]
+
+    return segment
+
+
+# -- the list ------------------------------------------------------------------------------------------------------
+
+_IMAGE_DRAG: dict[str, Any] = {
+    "inversion_steps": 35,
+    "inversion_refinements": 0,
+    "lora": {"iterations": 0},
+    "propagation": {"set_side": 1, "targets": "translate"},
+    "tracker": {"range_cells": 3.0, "stride_cells": 0.5, "shared": False},
+    "drag": {
+        "steps": [35],
+        "iterations": 80,
+        "learning_rate": 0.01,
+        "update": "adam",
+        "template_rate": 1.0,
+        "frame_fusion": 0.0,
+        "patch_radius_cells": 1,
+        "mask_weight": 0.1,
+        "hard_mask": False,
+        "warm_start": "none",
+    },
+    "decode": {"cross_branch": True, "cross_branch_step": 35},
+}
+"""DragDiffusion's recipe (its public code) for a model of any size; its LoRA has a row of its own."""
+
+_PAPER: dict[str, Any] = {
+    "inversion_steps": 42,
+    "inversion_refinements": 0,
+    "lora": {"iterations": 0},
+    "propagation": {"set_side": 3, "targets": "translate"},
+    "tracker": {"range_cells": 3.0, "stride_cells": 0.5, "shared": True},
+    "drag": {
+        "steps": [42, 41, 35, 30],
+        "chain": "strided",
+        "iterations": 60,
+        "learning_rate": 0.01,
+        "update": "adam",
+        "template_rate": 0.5,
+        "frame_fusion": 1.0,
+        "patch_radius_cells": 1,
+        "mask_weight": 0.1,
+        "hard_mask": False,
+        "warm_start": "none",
+    },
+    "decode": {"cross_branch": True, "cross_branch_step": 42},
+}
+"""Drag-A-Video's settings, but for the chain, which is shortened: a row says what that changes."""
+_LORA = {"iterations": 80, "rank": 16, "learning_rate": 5e-4, "batch_size": 4, "seed": 0}
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with nested `changes`."""
+    result = dict(base)
+    for key, value in changes.items():
+        result[key] = _merged(result.get(key, {}), value) if isinstance(value, Mapping) else value
+    return result
+
+
+def _ours(name: str, title: str, settings: Mapping[str, Any] | None = None, group: str = "parts", **more: Any) -> Row:
+    return Row(name, title, group, drag, settings or {}, **more)
+
+
+def _paper(name: str, title: str, settings: Mapping[str, Any], cost: float = 13.0) -> Row:
+    return Row(name, title, "paper", drag, _merged(_PAPER, settings), cost=cost)
+
+
+_NO_TEMPORAL = {"drag": {"frame_fusion": 0.0}, "tracker": {"shared": False}}
+
+ROWS: tuple[Row, ...] = (
+    Row("truth", "the true edit", "main", true_edit, cost=0.3, needs_truth=True),
+    Row("copy", "copy of the input", "main", copy_input, cost=0.3),
+    Row("codec", "encoded and decoded", "main", codec_only, cost=0.5),
+    Row("reconstruct", "reconstruction, no drag", "main", reconstruct, cost=1.5),
+    Row("warp_inpaint", "warp and inpaint, fitted field", "main", warp_and_inpaint, cost=1.0),
+    Row("image_drag", "image drag per frame", "main", drag, _IMAGE_DRAG, cost=7.0),
+    _ours("ours", "ours", group="main"),
+    # What ours is made of, one thing changed at a time.
+    Row("warp_round", "warp, round bump", "parts", warp_and_inpaint, options={"shape": "round"}, cost=1.0),
+    Row(
+        "warp_given", "warp and inpaint, given masks", "parts", warp_and_inpaint, options={"objects": "true"},
+        cost=1.0, needs_truth=True,
+    ),
+    _ours("given_masks", "given masks instead of GrabCut", options={"objects": "true"}, needs_truth=True),
+    _ours("no_detail", "detail not carried along", {"decode": {"detail": False}}),
+    _ours("no_iterations", "warm start alone", {"drag": {"iterations": 0}}),
+    _ours("no_warm_start", "no warm start, 60 iterations", {"drag": {"warm_start": "none", "iterations": 60}}, cost=6),
+    _ours("warm_round", "warm start: round bump", {"drag": {"warm_start": "round"}}),
+    _ours("warm_oval", "warm start: oval bump", {"drag": {"warm_start": "oval"}}),
+    _ours("warm_cells", "warm start: whole latent cells", {"drag": {"warp": "cells"}}),
+    _ours("single_handle", "a single handle instead of a set", {"propagation": {"set_side": 1}}),
+    _ours("no_fusion", "no frame fusion", {"drag": {"frame_fusion": 0.0}}),
+    _ours("own_tracking", "every frame tracked alone", {"tracker": {"shared": False}}),
+    _ours("no_temporal", "neither of both", _NO_TEMPORAL),
+    _ours("no_average", "no moving average", {"drag": {"template_rate": 1.0}}),
+    _ours("adam", "Adam 0.01", {"drag": {"update": "adam", "learning_rate": 0.01}}),
+    _ours("step_35", "step 35", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=5.0),
+    _ours("step_42", "step 42", {"inversion_steps": 42, "drag": {"steps": [42]}}, cost=6.0),
+    _ours(
+        "paper_steps", "steps 42, 41, 35, 30", {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30]}}, cost=14.0
+    ),
+    _ours(
+        "paper_steps_independent", "steps 42, 41, 35, 30, not chained",
+        {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30], "chain": "independent"}}, cost=10.0,
+    ),
+    _ours("cross_branch", "with cross-branch attention", {"decode": {"cross_branch": True}}, cost=4.0),
+    _ours("lora", "with LoRA, 80 steps", {"lora": _LORA}, cost=9.0),
+    _ours("no_mask", "no mask", {"drag": {"mask_weight": 0.0, "hard_mask": False}}, options={"everywhere": True}),
+    _ours("soft_mask", "mask only penalised", {"drag": {"hard_mask": False}}),
+    _ours("affine", "affine targets", {"propagation": {"targets": "affine"}}),
+    # Open choices, to be settled with --tune on scenes that the benchmark does not use.
+    *(_ours(f"top_{step}", f"step {step}", {"inversion_steps": step, "drag": {"steps": [step]}}, "choices")
+      for step in (5, 10, 15, 25, 30)),
+    *(_ours(f"iterations_{n}", f"{n} iterations", {"drag": {"iterations": n}}, "choices") for n in (10, 40)),
+    *(_ours(f"block_{n}", f"feature block {n}", {"drag": {"feature_block": n}}, "choices") for n in (0, 2)),
+    *(_ours(f"rate_{rate:g}", f"learning rate {rate:g}", {"drag": {"learning_rate": rate}}, "choices")
+      for rate in (0.01, 0.04)),
+    *(_ours(f"patch_{n}", f"patch radius {n}", {"drag": {"patch_radius_cells": n}}, "choices") for n in (0, 2)),
+    *(_ours(f"template_{rate:g}", f"template rate {rate:g}", {"drag": {"template_rate": rate}}, "choices")
+      for rate in (0.0, 0.5)),
+    _ours("mask_weight_0.1", "mask weight 0.1", {"drag": {"mask_weight": 0.1}}, "choices"),
+    *(_ours(f"mask_{px:g}", f"mask points of {px:g} px", {"propagation": {"mask_radius_px": px}}, "choices")
+      for px in (6.0, 12.0)),
+    *(_ours(f"arrival_{px:g}", f"arrived within {px:g} px", {"drag": {"arrival_px": px}}, "choices")
+      for px in (0.5, 2.0)),
+    *(_ours(f"cross_branch_{layer}", f"cross-branch attention from layer {layer}",
+            {"decode": {"cross_branch": True, "cross_branch_layer": layer}}, "choices") for layer in (7, 9)),
+    _ours("refined", "inversion refined once", {"inversion_refinements": 1}, "choices", cost=4.0),
+    # The paper's own settings, one thing changed at a time (its Fig. 6, 7, 8 and Table 2).
+    _paper("paper", "the paper's settings", {}),
+    _paper("paper_full_chain", "... chain through every step", {"drag": {"chain": "full"}}, cost=40.0),
+    _paper("paper_independent", "... not chained", {"drag": {"chain": "independent"}}),
+    _paper("paper_single_handle", "... a single handle (Fig. 6)", {"propagation": {"set_side": 1}}),
+    _paper("paper_step_35", "... step 35 alone (Fig. 7)", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=7.0),
+    _paper("paper_step_42", "... step 42 alone (Fig. 7)", {"drag": {"steps": [42]}}, cost=8.0),
+    _paper("paper_no_temporal", "... no temporal modules (Fig. 8, Table 2)", _NO_TEMPORAL),
+    _paper("paper_no_fusion", "... no frame fusion", {"drag": {"frame_fusion": 0.0}}),
+    _paper("paper_own_tracking", "... every frame tracked alone", {"tracker": {"shared": False}}),
+    _paper("paper_no_average", "... no moving average", {"drag": {"template_rate": 1.0}}),
+    _paper(
+        "paper_normalised", "... normalised gradient 0.02", {"drag": {"update": "normalised", "learning_rate": 0.02}}
+    ),
+    _paper("paper_no_cross_branch", "... no cross-branch attention", {"decode": {"cross_branch": False}}),
+    _paper("paper_lora", "... with LoRA, 80 steps", {"lora": _LORA}, cost=19.0),
+    Row(
+        "image_drag_lora", "image drag with LoRA, 80 steps", "paper", drag, _merged(_IMAGE_DRAG, {"lora": _LORA}),
+        cost=13.0,
+    ),
+)  # fmt: skip
+
+
+def timed(row: Row, model: DragModel, case: Case, clip: Clip, base: Preset) -> Edit:
+    """Run a row and note how long it took."""
+    preset = row.preset(base)
+    start = time.perf_counter()
+    edit = row.run(model, case, clip, preset, **row.options)
+    return replace(edit, seconds=time.perf_counter() - start)
+
+
+def chosen(names: tuple[str, ...]) -> tuple[Row, ...]:
+    """The rows of these names or groups, in the list's order.
+
+    Raises:
+        ValueError: a name that is neither.
+    """
+    known = {row.name for row in ROWS} | {row.group for row in ROWS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"There is no row or group '{unknown[0]}'; there are: {', '.join(sorted(known))}.")
+    return tuple(row for row in ROWS if row.name in names or row.group in names)
