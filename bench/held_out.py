@@ -217,7 +217,8 @@ def main() -> None:
         clip = rendered_clip(clip_scene)
         fidelities.append(fidelity(model, rendered_clip(sample_scene(seed, 2)), preset))
         errors += tracking_errors(model, clip_scene, clip, preset)
-        for part in options.parts:
+        # What another animal or an occluder covers, nobody would click on.
+        for part in (part for part in options.parts if part_visible(clip_scene, 0, part)):
             drags.append(run_drag(model, sample_scene(seed, options.drag_frames), part, options.length, preset))
             d = drags[-1]
             log.info(
