@@ -121,6 +121,9 @@ def test_points_survive(front: FrontEnd) -> None:
 
     assert [json.loads(t) for t in texts()] == [instruction]
     page = front.page
+    # The text is the only truth: nothing else of the editor is saved.
+    saved = page.evaluate("id => app.graph.serialize().nodes.find((one) => String(one.id) === id).widgets_values", node)
+    assert [json.loads(saved[0]), *saved[1:]] == [instruction, True]
 
     # A click beside the nodes takes the keyboard away from the editor.
     page.mouse.click(1500, 1200)
