@@ -43,13 +43,6 @@ def carry_detail(clip: Clip, edited: Tensor, reconstruction: Tensor, fields: Ten
     new = edited - moved
     power = F.avg_pool2d(new.square().mean(-1)[:, None], _WINDOW_PX, 1, _WINDOW_PX // 2, count_include_pad=False)[:, 0]
     new = new * (power / (power + NOISE**2)).unsqueeze(-1)
-    ways = _to_source(clip, F.pad(fields, (0, 1)))[..., :2] / clip.geometry.scale
+    ways = clip.geometry.values_to_source(fields) / clip.geometry.scale
     base = torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.source, ways)])
-    return (base + _to_source(clip, new)).clamp(0, 1)
-
-
-def _to_source(clip: Clip, values: Tensor) -> Tensor:
-    """Signed values [N, H, W, 3] at source size; zero beyond the working window."""
-    span = float(values.abs().max().clamp_min(1e-6)) * 2
-    middle = torch.full_like(clip.source, 0.5)
-    return (clip.geometry.frames_to_source(values / span + 0.5, middle) - middle) * span
+    return (base + clip.geometry.values_to_source(new)).clamp(0, 1)

@@ -60,12 +60,17 @@ class Geometry:
 
         Source pixels whose centre the working window does not cover keep the background's value, bit for bit.
         """
-        self._expect(frames, self.working_size, 4)
         self._expect(background, self.source_size, 4)
-        rows, columns = self._resamplers(frames, to_source=True, kernel=_cubic)
+        resampled = self.values_to_source(frames).clamp_(0.0, 1.0)
         inside = self._inside(to_source=True, device=frames.device)
-        resampled = _resample(frames.float(), rows, columns).clamp_(0.0, 1.0)
         return torch.where(inside[..., None], resampled, background.to(resampled))
+
+    def values_to_source(self, values: Tensor) -> Tensor:
+        """Resample values of any range, [N, H, W, C], to [N, Hs, Ws, C]; zero outside the working window."""
+        self._expect(values, self.working_size, 4)
+        rows, columns = self._resamplers(values, to_source=True, kernel=_cubic)
+        inside = self._inside(to_source=True, device=values.device)
+        return _resample(values.float(), rows, columns) * inside[..., None]
 
     def mask_to_working(self, mask: Tensor) -> Tensor:
         """Masks [N, Hs, Ws] as [N, H, W]: bool in, bool out (half coverage or more); float in, float out.

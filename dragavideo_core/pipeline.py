@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from .clip import Clip
-from .compositing import lay_back
+from .compositing import composite, lay_back
 from .decoding import Decoded, decode_drag
 from .detail import carry_detail
 from .drag.offsets import LatentOffsets
@@ -25,7 +25,7 @@ from .progress import Progress, silent
 from .propagation.point_sets import PointSets
 from .propagation.propagate import propagate
 from .propagation.segmentation import Segmenter
-from .settings import Preset
+from .settings import DecodeSettings, Preset
 from .storage import StageStore, fingerprint, weights_fingerprint
 
 
@@ -97,18 +97,24 @@ def drag_clip(
     with _timed(seconds, "decode"):
         decoded = decode_drag(tuned, inversion, offsets, preset.decode, progress)
     with _timed(seconds, "composite"):
-        frames = finished_frames(clip, decoded, point_sets, preset)
+        frames = finished_frames(clip, decoded, point_sets, offsets, preset.decode)
     return DragResult(frames, decoded, point_sets, offsets, lora, seconds)
 
 
-def finished_frames(clip: Clip, decoded: Decoded, point_sets: PointSets, preset: Preset) -> Tensor:
-    """The edited clip at source size [N, Hs, Ws, 3]; only masked regions replaced if the preset composites."""
-    if preset.decode.detail and preset.drag.warm_start != "none":
-        fields = clip_fields(point_sets, clip.geometry, preset.drag.warm_start)
+def finished_frames(
+    clip: Clip, decoded: Decoded, point_sets: PointSets, offsets: LatentOffsets, settings: DecodeSettings
+) -> Tensor:
+    """The edited clip at source size [N, Hs, Ws, 3]; only masked regions replaced if the settings composite.
+
+    Detail is carried along the field that the offsets began with, whatever a preset says: they may come of another.
+    """
+    if settings.detail and offsets.warm_start != "none":
+        fields = clip_fields(point_sets, clip.geometry, offsets.warm_start)
         frames = carry_detail(clip, decoded.edited, decoded.reconstruction, fields)
-    else:
-        frames = clip.geometry.frames_to_source(decoded.edited, clip.source)
-    return lay_back(clip, frames, point_sets.masks, preset.decode.feather_px) if preset.decode.composite else frames
+        return lay_back(clip, frames, point_sets.masks, settings.feather_px) if settings.composite else frames
+    if settings.composite:
+        return composite(clip, decoded.edited, point_sets.masks, settings.feather_px)
+    return clip.geometry.frames_to_source(decoded.edited, clip.source)
 
 
 def propagate_clip(

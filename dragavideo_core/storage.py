@@ -21,7 +21,8 @@ from torch import Tensor
 from .files import atomic_path
 
 _T = TypeVar("_T")
-_FORMAT = 1
+_FORMAT = 2
+"""One more whenever a kept value gets another field: stages of before are then done again."""
 
 
 @dataclass(frozen=True)

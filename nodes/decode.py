@@ -108,7 +108,7 @@ class Decode(io.ComfyNode):
                 settings.micro_batch,
                 lambda count: decode_drag(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
             )
-            frames = finished_frames(clip, decoded, point_sets, preset)
+            frames = finished_frames(clip, decoded, point_sets, offsets, settings)
             latents = decoded.latents / float(drag.vae.config.scaling_factor)
             video = InputImpl.VideoFromComponents(
                 Types.VideoComponents(

@@ -92,6 +92,7 @@ def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, prog
         chained=problem.settings.chain != "independent",
         offsets=offsets,
         progress=torch.zeros(problem.handles.shape[:3]),
+        warm_start=problem.settings.warm_start,
         state=templates,
     )
 
