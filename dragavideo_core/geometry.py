@@ -66,11 +66,15 @@ class Geometry:
         return torch.where(inside[..., None], resampled, background.to(resampled))
 
     def values_to_source(self, values: Tensor) -> Tensor:
-        """Resample values of any range, [N, H, W, C], to [N, Hs, Ws, C]; zero outside the working window."""
+        """Resample values of any range, [N, H, W, C], to [N, Hs, Ws, C]; zero outside the working window.
+
+        Bicubic, but no value's size goes beyond the largest given: a displacement field has steps to overshoot at.
+        """
         self._expect(values, self.working_size, 4)
         rows, columns = self._resamplers(values, to_source=True, kernel=_cubic)
         inside = self._inside(to_source=True, device=values.device)
-        return _resample(values.float(), rows, columns) * inside[..., None]
+        most = float(values.abs().max())
+        return _resample(values.float(), rows, columns).clamp_(-most, most) * inside[..., None]
 
     def mask_to_working(self, mask: Tensor) -> Tensor:
         """Masks [N, Hs, Ws] as [N, H, W]: bool in, bool out (half coverage or more); float in, float out.

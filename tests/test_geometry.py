@@ -98,3 +98,13 @@ def test_refusals():
         fit_geometry((0, 10), 64)
     with pytest.raises(DragAVideoError, match="do not fit here: expected 16x16"):
         fit_geometry((16, 16), 16).frames_to_working(torch.zeros(1, 8, 8, 3))
+
+
+def test_values_keep_their_sign_and_never_overshoot():
+    geometry = fit_geometry((48, 32), (24, 16), "crop")
+    step = torch.zeros(1, 16, 24, 2)
+    step[:, :, 12:] = torch.tensor([-3.0, 2.0])
+    values = geometry.values_to_source(step)
+    assert values.shape == (1, 32, 48, 2)
+    assert torch.allclose(values[0, 16, 40], torch.tensor([-3.0, 2.0]), atol=1e-5)
+    assert float(values.abs().max()) <= 3.0 and float(values[..., 0].min()) < -2.9
