@@ -18,7 +18,9 @@ from dragavideo_core.propagation.correspondence import (
     patch_features,
     pixels_of,
 )
+from dragavideo_core.propagation.tracks import track_points
 from dragavideo_core.sampling import sample_features
+from dragavideo_core.settings import PropagationSettings
 from tests.tiny import tiny_model
 
 
@@ -103,6 +105,29 @@ def test_the_window_is_kept() -> None:
     wide, similarity = match(waves((4.0, 0.0)), templates, points, 5.0)
     assert (wide - points - torch.tensor([4.0, 0.0])).abs().max() < 0.2
     assert similarity[0] > 0.98
+
+
+def test_of_two_alike_the_prior_takes_the_nearer_and_leaves_the_similarity() -> None:
+    feature_map = torch.zeros(2, 20, 24)
+    feature_map[1] = 0.2
+    feature_map[0, 10, 8] = feature_map[0, 10, 15] = 1.0
+    feature_map[1, 10, 8] = 0.4  # a little less alike than the far one
+    wanted, centre = torch.tensor([[1.0, 0.2]]), torch.tensor([[9.0, 10.0]])
+    far, best = match(feature_map, wanted, centre, 8)
+    near, similarity = match(feature_map, wanted, centre, 8, prior=0.1)
+    assert far[0, 0] > 14 and near[0, 0] < 9
+    assert float(best) > 0.95 and float(similarity) > 0.95
+
+
+def test_a_point_is_looked_for_where_its_motion_would_bring_it() -> None:
+    path = [(0.0, 0.0), (2.0, 0.5), (5.0, 1.5), (9.5, 3.0)]  # cells; the last leap is beyond the window alone
+    features = torch.stack([waves(place) for place in path])
+    settings = PropagationSettings(window_px=3.6, occlusion_similarity=0.6)
+    start = torch.tensor([[4.0, 6.0], [9.0, 10.0]])
+    tracks = track_points(features, start, torch.ones(2, dtype=torch.bool), torch.arange(2), 0, (24, 20), settings)
+    moved = tracks.positions - start
+    assert bool(tracks.visible.all())
+    torch.testing.assert_close(moved, torch.tensor(path)[:, None].expand(-1, 2, -1), atol=0.3, rtol=0)
 
 
 def test_a_window_off_the_map_gives_back_its_centre() -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from dragavideo_core.clip import Clip, prepare_clip
 from dragavideo_core.instruction import DragInstruction, DragPair
+from training.detector import detect
 from training.renderer import edit_mask, part_labels, part_positions, part_visible, render_clip
 from training.scene import HELD_OUT_FROM, PARTS, UNIT_SIZE, PartEdit, Scene, sample_scene
 
@@ -39,7 +40,14 @@ _MASK_SPACING_PX = 12.0
 _MARGIN_PX = 4.0
 """A tip, dragged or not, keeps this distance from the picture's edge on the clicked frame."""
 _SEEN_SHARE = 0.75
-"""Share of the frames in which a dragged part must be seen, before and after."""
+"""Share of the frames in which a dragged part must be seen, before and after, and judged."""
+_FOUND = 0.5
+"""Confidence below which the detector has not found a part."""
+_NEAR = 0.12
+"""A part is looked for within this share of the frame's width round its way."""
+_JUDGED_PX = 2.0
+"""px at 128 that the detector may be off in the true edit; where it is further off, it judges nobody. It is held
+against the truth alone, before anything has been edited."""
 _PINNED = ("eye", "ear", "back_foot")
 
 
@@ -84,6 +92,8 @@ class Truth:
     """[P, 2]: how far each has to go, in every frame."""
     seen: Tensor
     """[N, P] bool: the tip is to be seen both before and after."""
+    judged: Tensor
+    """[N, P] bool: and the detector finds it in the true edit; only there does it judge others."""
     objects: Tensor
     """[N, H, W] bool: the creature's pixels."""
     parts: tuple[str, ...]
@@ -157,8 +167,11 @@ def rendered_case(spec: CaseSpec, first_seed: int) -> Case:
     for seed in range(first_seed, first_seed + _SEEDS_A_CASE):
         scene = sample_scene(seed, spec.frames, spec.size)
         edits = _edits(scene, spec)
-        if edits is not None and _possible(scene, edits):
-            return _case(scene, spec, edits)
+        if edits is None or not _possible(scene, edits):
+            continue
+        truth = _truth(scene, edits)
+        if (truth.judged.float().mean(0) >= _SEEN_SHARE).all():
+            return _case(scene, spec, edits, truth)
     raise ValueError(f"No scene from seed {first_seed} on can be dragged as {spec.name} asks.")
 
 
@@ -227,10 +240,9 @@ def _seen(scene: Scene, frame: int, part: str, edits: tuple[PartEdit, ...]) -> b
     return part_visible(scene, frame, part) and part_visible(scene, frame, part, edits)
 
 
-def _case(scene: Scene, spec: CaseSpec, edits: tuple[PartEdit, ...]) -> Case:
+def _case(scene: Scene, spec: CaseSpec, edits: tuple[PartEdit, ...], truth: Truth) -> Case:
     rng = np.random.default_rng((scene.seed, 11))
     instruction, strokes = _instruction(scene, spec, edits, rng)
-    truth = _truth(scene, edits)
     moves = spec.moves
     lengths = [move.length for move in moves]
     tags = (
@@ -292,17 +304,46 @@ def _truth(scene: Scene, edits: tuple[PartEdit, ...]) -> Truth:
     frames = range(scene.frames)
     tips = [part_positions(scene, frame) for frame in frames]
     margin = math.ceil(4 * scale)
+    edited = _frames(scene, edits)
+    starts = torch.tensor([[place[part] for part in parts] for place in tips])
+    ways = torch.tensor([[edit.dx * scale, edit.dy * scale] for edit in edits])
+    seen = torch.tensor([[_seen(scene, frame, part, edits) for part in parts] for frame in frames])
+    at, sure = find_parts(edited, parts, starts, ways)
+    right = (at - starts - ways).norm(dim=-1) <= _JUDGED_PX * scale
     return Truth(
-        frames=_frames(scene, edits),
+        frames=edited,
         inside=torch.from_numpy(np.stack([edit_mask(scene, frame, edits, margin) for frame in frames])),
-        starts=torch.tensor([[place[part] for part in parts] for place in tips]),
-        ways=torch.tensor([[edit.dx * scale, edit.dy * scale] for edit in edits]),
-        seen=torch.tensor([[_seen(scene, frame, part, edits) for part in parts] for frame in frames]),
+        starts=starts,
+        ways=ways,
+        seen=seen,
+        judged=seen & sure & right,
         objects=torch.from_numpy(np.stack([part_labels(scene, frame) > 0 for frame in frames])),
         parts=parts,
         tips=torch.tensor([[place[part] for part in PARTS] for place in tips]),
         tips_seen=torch.tensor([[part_visible(scene, frame, part) for part in PARTS] for frame in frames]),
     )
+
+
+def find_parts(frames: Tensor, parts: Sequence[str], starts: Tensor, ways: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the detector finds dragged parts.
+
+    Args:
+        frames: [N, H, W, 3], 0-1.
+        parts: P names.
+        starts, ways: [N, P, 2] and [P, 2] px: it looks round the way from there alone, as a second animal has parts,
+            too.
+
+    Returns:
+        positions [N, P, 2], px, and whether it is sure of them, [N, P] bool.
+    """
+    near = {
+        part: ((starts[:, p] + ways[p] / 2).numpy(), float(ways[p].norm() / 2) + _NEAR * frames.shape[2])
+        for p, part in enumerate(parts)
+    }
+    places = detect(frames, near=near)
+    at = torch.stack([torch.from_numpy(np.asarray(places[part][0])).float() for part in parts], 1)
+    confidence = torch.stack([torch.from_numpy(np.asarray(places[part][1])) for part in parts], 1)
+    return at, confidence >= _FOUND
 
 
 def _frames(scene: Scene, edits: tuple[PartEdit, ...] | None) -> Tensor:

@@ -23,16 +23,11 @@ from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.pipeline import propagate_clip
 from dragavideo_core.propagation.correspondence import cells_of, match, patch_features, pixels_of
 from dragavideo_core.propagation.point_sets import PointSets, shift_mask
-from training.detector import detect
 from training.scene import PARTS, UNIT_SIZE
 
-from .cases import Case, Truth
+from .cases import Case, Truth, find_parts
 from .rows import Edit
 
-_FOUND = 0.5
-"""Confidence below which the detector has not found a part; it then counts as not moved."""
-_NEAR = 0.12
-"""A part is looked for within this share of the frame's width round its way: a second animal has parts, too."""
 _TRACKED = ("nose", "ear", "tail", "front_foot", "eye")
 _DIFT_STEP = 3
 """Timestep 41 to 61 of 1000, DIFT's for neighbouring frames; at 261 a small model finds less."""
@@ -86,35 +81,23 @@ def edit_measures(model: DragModel, case: Case, clip: Clip, reference: Reference
 
 
 def way_to_target(truth: Truth, frames: Tensor) -> dict[str, float]:
-    """How far the detector finds the dragged parts along their ways, over pairs and the frames that show them.
+    """How far the detector finds the dragged parts along their ways, over pairs and the frames that it can judge.
 
-    `progress` is the share of the way, 1 at the target; `progress_lowest` that of the worst frame; `distance_px` how
-    far from the target; `found` the share of frames in which the part could be found at all.
+    A part that is not found counts as not moved. `progress` is the share of the way, 1 at the target;
+    `progress_lowest` that of the worst frame; `distance_px` how far from the target; `found` the share of frames in
+    which the part could be found at all.
     """
-    near = {
-        part: (
-            (truth.starts[:, p] + truth.ways[p] / 2).numpy(),
-            float(truth.ways[p].norm() / 2) + _NEAR * frames.shape[2],
-        )
-        for p, part in enumerate(truth.parts)
-    }
-    places = detect(frames, near=near)
-    shares, distances, found, lowest = [], [], [], []
-    for p, part in enumerate(truth.parts):
-        at, confidence = (torch.from_numpy(np.asarray(value)) for value in places[part])
-        start, way = truth.starts[:, p], truth.ways[p]
-        there = confidence >= _FOUND
-        at = torch.where(there[:, None], at, start)
-        share = ((at - start) @ way / way.square().sum())[truth.seen[:, p]]
-        distances += (at - start - way).norm(dim=-1)[truth.seen[:, p]].tolist()
-        shares += share.tolist()
-        lowest.append(float(share.min()))
-        found += there[truth.seen[:, p]].tolist()
+    at, sure = find_parts(frames, truth.parts, truth.starts, truth.ways)
+    at = torch.where(sure.unsqueeze(-1), at, truth.starts)
+    moved = at - truth.starts
+    share = (moved * truth.ways).sum(-1) / truth.ways.square().sum(-1)
+    judged = truth.judged
+    shares = share[judged].tolist()
     return {
         "progress": _mean(shares),
-        "progress_lowest": min(lowest),
-        "distance_px": _at_unit(_mean(distances), frames),
-        "found": _mean(found),
+        "progress_lowest": min(shares),
+        "distance_px": _at_unit(_mean((moved - truth.ways).norm(dim=-1)[judged].tolist()), frames),
+        "found": _mean(sure[judged].tolist()),
     }
 
 

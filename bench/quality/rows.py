@@ -109,14 +109,7 @@ def warp_and_inpaint(
 
 def _warped_source(clip: Clip, sets: PointSets, fields: Tensor, preset: Preset) -> Tensor:
     """The source frames warped at their own size: finer than the working frames where the source is larger."""
-    if clip.geometry.scale == 1.0 and clip.geometry.source_size == clip.geometry.working_size:
-        ways = fields
-    else:
-        width, height = clip.geometry.source_size
-        large = torch.nn.functional.interpolate(
-            fields.permute(0, 3, 1, 2), (height, width), mode="bilinear", align_corners=False
-        )
-        ways = large.permute(0, 2, 3, 1) / clip.geometry.scale
+    ways = clip.geometry.values_to_source(fields) / clip.geometry.scale
     ways = ways * sets.masks[..., None]
     return torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.source, ways)])
 

@@ -217,4 +217,7 @@ def _check_parts(unet: Any, vae: Any, text_encoder: Any) -> None:
 
 def _frozen(module: Any, device: torch.device, dtype: torch.dtype) -> Any:
     # nn.Module.to, because diffusers' own override warns about every cast.
-    return nn.Module.to(module, device=device, dtype=dtype).eval().requires_grad_(False)
+    nn.Module.to(module, device=device, dtype=dtype)
+    if device.type == "cpu":  # convolutions are a quarter to a half faster so; other devices were not measured
+        module.to(memory_format=torch.channels_last)
+    return module.eval().requires_grad_(False)

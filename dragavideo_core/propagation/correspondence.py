@@ -122,7 +122,9 @@ def patch_features(feature_map: Tensor, cells: Tensor) -> Tensor:
     return F.normalize(sample_features(unit[None], (cells[:, None] + offsets.to(cells))[None], grid)[0], dim=-1)
 
 
-def match(feature_map: Tensor, templates: Tensor, centres: Tensor, window: float) -> tuple[Tensor, Tensor]:
+def match(
+    feature_map: Tensor, templates: Tensor, centres: Tensor, window: float, prior: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Where each template is in a frame: the largest cosine similarity in a window, finer than a cell.
 
     Cosines are taken at cell centres and interpolated (bicubic): interpolated features would favour cell centres.
@@ -132,6 +134,8 @@ def match(feature_map: Tensor, templates: Tensor, centres: Tensor, window: float
         templates: [K, O, F] of `patch_features` (or a mean of such), or single unit features [K, F].
         centres: [K, 2] cells, the middle of each window.
         window: half the side of the window, cells; candidates are within it in the max norm and on the map.
+        prior: how much a candidate one window away from the centre must be more alike than the centre itself; it grows
+            with the square of the distance. Similarities are given back without it.
 
     Returns:
         positions [K, 2] in cells and similarities [K], -1 to 1, the patch's weighted mean cosine. A window wholly off
@@ -142,7 +146,7 @@ def match(feature_map: Tensor, templates: Tensor, centres: Tensor, window: float
     unit = F.normalize(feature_map.float(), dim=0)
     centres = centres.to(unit)
     parts = [
-        _match_few(unit, templates[k : k + _CHUNK].to(unit), offsets.to(unit), weights.to(unit), centre, window)
+        _match_few(unit, templates[k : k + _CHUNK].to(unit), offsets.to(unit), weights.to(unit), centre, window, prior)
         for k, centre in zip(range(0, len(centres), _CHUNK), centres.split(_CHUNK))
     ]
     if not parts:
@@ -151,7 +155,7 @@ def match(feature_map: Tensor, templates: Tensor, centres: Tensor, window: float
 
 
 def _match_few(
-    unit: Tensor, templates: Tensor, offsets: Tensor, weights: Tensor, centres: Tensor, window: float
+    unit: Tensor, templates: Tensor, offsets: Tensor, weights: Tensor, centres: Tensor, window: float, prior: float
 ) -> tuple[Tensor, Tensor]:
     """`match` of a few points on a map of unit features [F, h, w]; weights [O] sum to 1."""
     points, places, _ = templates.shape
@@ -170,14 +174,15 @@ def _match_few(
 
     spacing, reach = _COARSE, int(window / _COARSE)
     best = torch.minimum(torch.maximum(centres, low[:, 0]), high[:, 0])
-    value = centres.new_zeros(points)
     for _ in range(_HALVINGS + 1):
         steps = torch.arange(-reach, reach + 1).to(centres) * spacing
         grid = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
         candidates = torch.minimum(torch.maximum(best[:, None] + grid, low), high)
-        value, index = similarity(candidates).max(1)
+        away = ((candidates - centres[:, None]) / window).square().sum(-1)
+        index = (similarity(candidates) - prior * away).argmax(1)
         best = candidates[torch.arange(points), index]
         spacing, reach = spacing / 2, 2
+    value = similarity(best[:, None])[:, 0]
     return torch.where(lost[:, None], centres, best), torch.where(lost, -torch.ones_like(value), value.clamp(-1, 1))
 
 
