@@ -210,10 +210,10 @@ class FrontEnd:
         """All editors on the page."""
         return self.page.locator(EDITOR)
 
-    def unknown(self) -> set[str]:
+    def unknown(self) -> frozenset[str]:
         """Types of the nodes that the server does not have."""
         code = "() => window.app.graph.nodes.filter(n => !(n.type in LiteGraph.registered_node_types)).map(n => n.type)"
-        return set(self.page.evaluate(code))
+        return frozenset(self.page.evaluate(code))
 
     def toasts(self) -> list[str]:
         """Error messages in the page's corner."""

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from dragavideo_core.clip import Clip, prepare_clip
 from dragavideo_core.instruction import DragInstruction, DragPair
-from training.detector import detect
-from training.renderer import edit_mask, part_labels, part_positions, part_visible, render_clip
+from training.renderer import part_labels, part_positions, part_visible
 from training.scene import HELD_OUT_FROM, PARTS, UNIT_SIZE, PartEdit, Scene, sample_scene
+
+from .truth import Truth, both_visible, frames_of, truth_of
 
 TEST_SEEDS = HELD_OUT_FROM + 500_000
 """The benchmark's scenes: no training and no choice of a setting has seen them."""
@@ -41,13 +42,6 @@ _MARGIN_PX = 4.0
 """A tip, dragged or not, keeps this distance from the picture's edge on the clicked frame."""
 _SEEN_SHARE = 0.75
 """Share of the frames in which a dragged part must be seen, before and after, and judged."""
-_FOUND = 0.5
-"""Confidence below which the detector has not found a part."""
-_NEAR = 0.12
-"""A part is looked for within this share of the frame's width round its way."""
-_JUDGED_PX = 2.0
-"""px at 128 that the detector may be off in the true edit; where it is further off, it judges nobody. It is held
-against the truth alone, before anything has been edited."""
 _PINNED = ("eye", "ear", "back_foot")
 
 
@@ -76,32 +70,6 @@ class CaseSpec:
         """For example nose-out-10-8f-128."""
         moves = "+".join(f"{move.part}-{move.direction}-{move.length:g}" for move in self.moves)
         return f"{moves}-{self.frames}f-{self.size}"
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """What should come of a rendered case, in source px; N frames, P pairs."""
-
-    frames: Tensor
-    """[N, H, W, 3]: the true edited clip."""
-    inside: Tensor
-    """[N, H, W] bool: where it differs from the source clip, and a little round it."""
-    starts: Tensor
-    """[N, P, 2]: the dragged parts' tips before the drag."""
-    ways: Tensor
-    """[P, 2]: how far each has to go, in every frame."""
-    seen: Tensor
-    """[N, P] bool: the tip is to be seen both before and after."""
-    judged: Tensor
-    """[N, P] bool: and the detector finds it in the true edit; only there does it judge others."""
-    objects: Tensor
-    """[N, H, W] bool: the creature's pixels."""
-    parts: tuple[str, ...]
-    """[P] names of the dragged parts."""
-    tips: Tensor
-    """[N, T, 2]: tips of all the scene's parts."""
-    tips_seen: Tensor
-    """[N, T] bool."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +137,7 @@ def rendered_case(spec: CaseSpec, first_seed: int) -> Case:
         edits = _edits(scene, spec)
         if edits is None or not _possible(scene, edits):
             continue
-        truth = _truth(scene, edits)
+        truth = truth_of(scene, edits)
         if (truth.judged.float().mean(0) >= _SEEN_SHARE).all():
             return _case(scene, spec, edits, truth)
     raise ValueError(f"No scene from seed {first_seed} on can be dragged as {spec.name} asks.")
@@ -230,14 +198,10 @@ def _possible(scene: Scene, edits: tuple[PartEdit, ...]) -> bool:
         places = [part_positions(scene, 0, change)[edit.part] for change in (None, edits)]
         if not all(low <= value <= high for place in places for value in place):
             return False
-        seen = [_seen(scene, frame, edit.part, edits) for frame in range(scene.frames)]
+        seen = [both_visible(scene, frame, edit.part, edits) for frame in range(scene.frames)]
         if not seen[0] or sum(seen) < _SEEN_SHARE * len(seen):
             return False
     return True
-
-
-def _seen(scene: Scene, frame: int, part: str, edits: tuple[PartEdit, ...]) -> bool:
-    return part_visible(scene, frame, part) and part_visible(scene, frame, part, edits)
 
 
 def _case(scene: Scene, spec: CaseSpec, edits: tuple[PartEdit, ...], truth: Truth) -> Case:
@@ -255,7 +219,7 @@ def _case(scene: Scene, spec: CaseSpec, edits: tuple[PartEdit, ...], truth: Trut
         ("frames", spec.frames),
     )
     painted = _painted(strokes, scene.size) if spec.mask == "painted" else None
-    return Case(spec.name, _frames(scene, None), instruction, painted, truth, tags)
+    return Case(spec.name, frames_of(scene, None), instruction, painted, truth, tags)
 
 
 def _instruction(
@@ -297,57 +261,6 @@ def _painted(strokes: list[np.ndarray], size: int) -> Tensor:
         cv2.fillConvexPoly(canvas, outline, 1)
         cv2.polylines(canvas, [outline], True, 1, 2 * radius)
     return torch.from_numpy(canvas.astype(bool))
-
-
-def _truth(scene: Scene, edits: tuple[PartEdit, ...]) -> Truth:
-    scale, parts = scene.size / UNIT_SIZE, tuple(edit.part for edit in edits)
-    frames = range(scene.frames)
-    tips = [part_positions(scene, frame) for frame in frames]
-    margin = math.ceil(4 * scale)
-    edited = _frames(scene, edits)
-    starts = torch.tensor([[place[part] for part in parts] for place in tips])
-    ways = torch.tensor([[edit.dx * scale, edit.dy * scale] for edit in edits])
-    seen = torch.tensor([[_seen(scene, frame, part, edits) for part in parts] for frame in frames])
-    at, sure = find_parts(edited, parts, starts, ways)
-    right = (at - starts - ways).norm(dim=-1) <= _JUDGED_PX * scale
-    return Truth(
-        frames=edited,
-        inside=torch.from_numpy(np.stack([edit_mask(scene, frame, edits, margin) for frame in frames])),
-        starts=starts,
-        ways=ways,
-        seen=seen,
-        judged=seen & sure & right,
-        objects=torch.from_numpy(np.stack([part_labels(scene, frame) > 0 for frame in frames])),
-        parts=parts,
-        tips=torch.tensor([[place[part] for part in PARTS] for place in tips]),
-        tips_seen=torch.tensor([[part_visible(scene, frame, part) for part in PARTS] for frame in frames]),
-    )
-
-
-def find_parts(frames: Tensor, parts: Sequence[str], starts: Tensor, ways: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the detector finds dragged parts.
-
-    Args:
-        frames: [N, H, W, 3], 0-1.
-        parts: P names.
-        starts, ways: [N, P, 2] and [P, 2] px: it looks round the way from there alone, as a second animal has parts,
-            too.
-
-    Returns:
-        positions [N, P, 2], px, and whether it is sure of them, [N, P] bool.
-    """
-    near = {
-        part: ((starts[:, p] + ways[p] / 2).numpy(), float(ways[p].norm() / 2) + _NEAR * frames.shape[2])
-        for p, part in enumerate(parts)
-    }
-    places = detect(frames, near=near)
-    at = torch.stack([torch.from_numpy(np.asarray(places[part][0])).float() for part in parts], 1)
-    confidence = torch.stack([torch.from_numpy(np.asarray(places[part][1])) for part in parts], 1)
-    return at, confidence >= _FOUND
-
-
-def _frames(scene: Scene, edits: tuple[PartEdit, ...] | None) -> Tensor:
-    return torch.from_numpy(render_clip(scene, edits)).float() / 255
 
 
 def spread(count: int, specs: Sequence[CaseSpec] = SPECS, frames: int | None = 8) -> tuple[CaseSpec, ...]:

@@ -25,8 +25,9 @@ from dragavideo_core.propagation.correspondence import cells_of, match, patch_fe
 from dragavideo_core.propagation.point_sets import PointSets, shift_mask
 from training.scene import PARTS, UNIT_SIZE
 
-from .cases import Case, Truth, find_parts
+from .cases import Case
 from .rows import Edit
+from .truth import Truth, find_parts
 
 _TRACKED = ("nose", "ear", "tail", "front_foot", "eye")
 _DIFT_STEP = 3

@@ -55,7 +55,7 @@ class Row:
     """Replaces settings of the model's preset."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Handed on to `run`."""
-    cost: float = 3.0
+    cost: float = 1.8
     """About how many seconds a frame takes on one core with the bundled model, for the estimate that is printed."""
     needs_truth: bool = False
 
@@ -212,7 +212,7 @@ def _ours(name: str, title: str, settings: Mapping[str, Any] | None = None, grou
     return Row(name, title, group, drag, settings or {}, **more)
 
 
-def _paper(name: str, title: str, settings: Mapping[str, Any], cost: float = 13.0) -> Row:
+def _paper(name: str, title: str, settings: Mapping[str, Any], cost: float = 6.5) -> Row:
     return Row(name, title, "paper", drag, _merged(_PAPER, settings), cost=cost)
 
 
@@ -222,20 +222,20 @@ ROWS: tuple[Row, ...] = (
     Row("truth", "the true edit", "main", true_edit, cost=0.3, needs_truth=True),
     Row("copy", "copy of the input", "main", copy_input, cost=0.3),
     Row("codec", "encoded and decoded", "main", codec_only, cost=0.5),
-    Row("reconstruct", "reconstruction, no drag", "main", reconstruct, cost=1.5),
-    Row("warp_inpaint", "warp and inpaint, fitted field", "main", warp_and_inpaint, cost=1.0),
-    Row("image_drag", "image drag per frame", "main", drag, _IMAGE_DRAG, cost=7.0),
+    Row("reconstruct", "reconstruction, no drag", "main", reconstruct, cost=0.6),
+    Row("warp_inpaint", "warp and inpaint, fitted field", "main", warp_and_inpaint, cost=0.4),
+    Row("image_drag", "image drag per frame", "main", drag, _IMAGE_DRAG, cost=5.5),
     _ours("ours", "ours", group="main"),
     # What ours is made of, one thing changed at a time.
-    Row("warp_round", "warp, round bump", "parts", warp_and_inpaint, options={"shape": "round"}, cost=1.0),
+    Row("warp_round", "warp, round bump", "parts", warp_and_inpaint, options={"shape": "round"}, cost=0.4),
     Row(
         "warp_given", "warp and inpaint, given masks", "parts", warp_and_inpaint, options={"objects": "true"},
-        cost=1.0, needs_truth=True,
+        cost=0.4, needs_truth=True,
     ),
     _ours("given_masks", "given masks instead of GrabCut", options={"objects": "true"}, needs_truth=True),
     _ours("no_detail", "detail not carried along", {"decode": {"detail": False}}),
     _ours("no_iterations", "warm start alone", {"drag": {"iterations": 0}}),
-    _ours("no_warm_start", "no warm start, 60 iterations", {"drag": {"warm_start": "none", "iterations": 60}}, cost=6),
+    _ours("no_warm_start", "no warm start, 60 iterations", {"drag": {"warm_start": "none", "iterations": 60}}, cost=3),
     _ours("warm_round", "warm start: round bump", {"drag": {"warm_start": "round"}}),
     _ours("warm_oval", "warm start: oval bump", {"drag": {"warm_start": "oval"}}),
     _ours("warm_cells", "warm start: whole latent cells", {"drag": {"warp": "cells"}}),
@@ -245,17 +245,17 @@ ROWS: tuple[Row, ...] = (
     _ours("no_temporal", "neither of both", _NO_TEMPORAL),
     _ours("no_average", "no moving average", {"drag": {"template_rate": 1.0}}),
     _ours("adam", "Adam 0.01", {"drag": {"update": "adam", "learning_rate": 0.01}}),
-    _ours("step_35", "step 35", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=5.0),
-    _ours("step_42", "step 42", {"inversion_steps": 42, "drag": {"steps": [42]}}, cost=6.0),
+    _ours("step_35", "step 35", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=3.0),
+    _ours("step_42", "step 42", {"inversion_steps": 42, "drag": {"steps": [42]}}, cost=3.5),
     _ours(
-        "paper_steps", "steps 42, 41, 35, 30", {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30]}}, cost=14.0
+        "paper_steps", "steps 42, 41, 35, 30", {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30]}}, cost=5.0
     ),
     _ours(
         "paper_steps_independent", "steps 42, 41, 35, 30, not chained",
-        {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30], "chain": "independent"}}, cost=10.0,
+        {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30], "chain": "independent"}}, cost=4.5,
     ),
-    _ours("cross_branch", "with cross-branch attention", {"decode": {"cross_branch": True}}, cost=4.0),
-    _ours("lora", "with LoRA, 80 steps", {"lora": _LORA}, cost=9.0),
+    _ours("cross_branch", "with cross-branch attention", {"decode": {"cross_branch": True}}, cost=2.2),
+    _ours("lora", "with LoRA, 80 steps", {"lora": _LORA}, cost=5.0),
     _ours("no_mask", "no mask", {"drag": {"mask_weight": 0.0, "hard_mask": False}}, options={"everywhere": True}),
     _ours("soft_mask", "mask only penalised", {"drag": {"hard_mask": False}}),
     _ours("affine", "affine targets", {"propagation": {"targets": "affine"}}),
@@ -276,14 +276,14 @@ ROWS: tuple[Row, ...] = (
       for px in (0.5, 2.0)),
     *(_ours(f"cross_branch_{layer}", f"cross-branch attention from layer {layer}",
             {"decode": {"cross_branch": True, "cross_branch_layer": layer}}, "choices") for layer in (7, 9)),
-    _ours("refined", "inversion refined once", {"inversion_refinements": 1}, "choices", cost=4.0),
+    _ours("refined", "inversion refined once", {"inversion_refinements": 1}, "choices", cost=2.1),
     # The paper's own settings, one thing changed at a time (its Fig. 6, 7, 8 and Table 2).
     _paper("paper", "the paper's settings", {}),
-    _paper("paper_full_chain", "... chain through every step", {"drag": {"chain": "full"}}, cost=40.0),
+    _paper("paper_full_chain", "... chain through every step", {"drag": {"chain": "full"}}, cost=20.0),
     _paper("paper_independent", "... not chained", {"drag": {"chain": "independent"}}),
     _paper("paper_single_handle", "... a single handle (Fig. 6)", {"propagation": {"set_side": 1}}),
-    _paper("paper_step_35", "... step 35 alone (Fig. 7)", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=7.0),
-    _paper("paper_step_42", "... step 42 alone (Fig. 7)", {"drag": {"steps": [42]}}, cost=8.0),
+    _paper("paper_step_35", "... step 35 alone (Fig. 7)", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=4.6),
+    _paper("paper_step_42", "... step 42 alone (Fig. 7)", {"drag": {"steps": [42]}}, cost=5.0),
     _paper("paper_no_temporal", "... no temporal modules (Fig. 8, Table 2)", _NO_TEMPORAL),
     _paper("paper_no_fusion", "... no frame fusion", {"drag": {"frame_fusion": 0.0}}),
     _paper("paper_own_tracking", "... every frame tracked alone", {"tracker": {"shared": False}}),
@@ -292,10 +292,10 @@ ROWS: tuple[Row, ...] = (
         "paper_normalised", "... normalised gradient 0.02", {"drag": {"update": "normalised", "learning_rate": 0.02}}
     ),
     _paper("paper_no_cross_branch", "... no cross-branch attention", {"decode": {"cross_branch": False}}),
-    _paper("paper_lora", "... with LoRA, 80 steps", {"lora": _LORA}, cost=19.0),
+    _paper("paper_lora", "... with LoRA, 80 steps", {"lora": _LORA}, cost=10.0),
     Row(
         "image_drag_lora", "image drag with LoRA, 80 steps", "paper", drag, _merged(_IMAGE_DRAG, {"lora": _LORA}),
-        cost=13.0,
+        cost=9.0,
     ),
 )  # fmt: skip
 
