@@ -40,6 +40,7 @@ HERE = Path(__file__).resolve().parent
 WORK = ROOT / "output" / "bench" / "quality"
 CLIPS = ROOT.parent / "shared" / "clips"
 _REAL_ROWS = ("copy", "codec", "reconstruct", "warp_inpaint", "image_drag", "ours")
+_ABLATIONS = ("parts", "paper", "details")
 _QUICK_PARTS = ("no_iterations", "single_handle", "no_temporal")
 
 
@@ -50,11 +51,12 @@ class Plan:
     main: int
     parts: int
     paper: int
+    details: int
     real: bool = True
 
 
-FULL = Plan(len(SPECS), 10, 6)
-QUICK = Plan(7, 3, 0, real=False)
+FULL = Plan(main=len(SPECS), parts=6, paper=8, details=2)
+QUICK = Plan(main=7, parts=3, paper=0, details=0, real=False)
 
 
 def specs_of(plan: Plan) -> tuple[CaseSpec, ...]:
@@ -65,8 +67,15 @@ def specs_of(plan: Plan) -> tuple[CaseSpec, ...]:
 def jobs_of(plan: Plan, cases: Sequence[tuple[CaseSpec, Case]], rows: Sequence[Row]) -> list[Job]:
     """Every case with its rows: the main ones on all, ablations on evenly spaced clips of eight frames."""
     specs = tuple(spec for spec, _ in cases)
-    counts = {"parts": plan.parts, "choices": plan.parts, "paper": plan.paper}
-    subsets = {"main": set(specs), **{group: set(spread(count, specs)) for group, count in counts.items()}}
+    parts, paper = spread(plan.parts, specs), spread(plan.paper, specs)
+    of_group = {
+        "main": specs,
+        "parts": parts,
+        "choices": parts,
+        "paper": paper,
+        "details": spread(plan.details, paper),
+    }
+    subsets = {group: set(of) for group, of in of_group.items()}
     return [Job(case, tuple(row for row in rows if spec in subsets[row.group])) for spec, case in cases]
 
 
@@ -74,7 +83,7 @@ def rows_of(plan: Plan, names: Sequence[str]) -> tuple[Row, ...]:
     """The rows asked for, else all of a full run, or those of a quick one."""
     if names:
         return chosen(tuple(names))
-    return chosen(("main", "parts", "paper")) if plan is FULL else chosen(("main", *_QUICK_PARTS))
+    return chosen(("main", "parts", "paper", "details")) if plan is FULL else chosen(("main", *_QUICK_PARTS))
 
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -86,7 +95,9 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="where the tables go (default: bench/quality; --quick: output/...)")
     parser.add_argument("--work", type=Path, default=WORK, help="where finished pairs are kept")
     parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of real clips; those missing are left out")
-    parser.add_argument("--rows", nargs="+", default=[], help="only these rows or groups (main, parts, choices, paper)")
+    parser.add_argument(
+        "--rows", nargs="+", default=[], help="only these rows or groups (main, parts, choices, paper, details)"
+    )
     parser.add_argument("--cases", type=int, help="how many rendered cases (default: all; quick: 7)")
     parser.add_argument("--subset", type=int, help="on how many of them the ablations run")
     parser.add_argument("--tune", action="store_true", help="other scenes, to choose settings by")
@@ -114,11 +125,8 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan of the command line."""
     plan = QUICK if options.quick else FULL
     main = options.cases or plan.main
-    subset = plan.parts if options.subset is None else options.subset
-    paper = plan.paper if options.subset is None else options.subset
-    if (main, subset, paper) == (plan.main, plan.parts, plan.paper) and not options.no_real:
-        return plan
-    return Plan(main, subset, paper, plan.real and not options.no_real)
+    kept = {name: getattr(plan, name) if options.subset is None else options.subset for name in _ABLATIONS}
+    return Plan(main, **kept, real=plan.real and not options.no_real)
 
 
 def write_all(options: argparse.Namespace) -> None:
@@ -156,11 +164,12 @@ def note_of(plan: Plan, options: argparse.Namespace) -> str:
     """How the numbers came about, for whoever reads the tables."""
     command = " ".join(["python dev.py bench quality", *(["--quick"] if options.quick else [])])
     return (
-        f"{plan.main} held-out rendered drags, one a clip (`{command}`); ablations on {plan.parts} and {plan.paper} of "
-        "them. In brackets the mean's 95 % bootstrap interval over clips. Way: share of the way to the target, by a "
-        "detector trained for that alone. Inside: to the true edit, where it differs from the input. Outside: to the "
-        "input, before compositing. Smoothness (the paper's, px, lower is smoother): before compositing; inside: of "
-        "the finished clip, where the edit is. Lengths are px of a picture 128 px wide."
+        f"{plan.main} held-out rendered drags, one a clip (`{command}`); ablations on {plan.parts} of them, the "
+        f"paper's on {plan.paper}, its details on {plan.details}. In brackets the mean's 95 % bootstrap interval over "
+        "clips. Way: share of the way to the target, by a detector trained for that alone. Inside: to the true edit, "
+        "where it differs from the input. Outside: to the input, before compositing. Smoothness (the paper's, px, "
+        "lower is smoother): before compositing; inside: of the finished clip, where the edit is. Lengths are px of a "
+        "picture 128 px wide."
     )
 
 

@@ -49,7 +49,8 @@ class Row:
     name: str
     title: str
     group: str
-    """`main` rows run on every case, `parts` and `paper` on a fixed subset, `choices` there when asked for."""
+    """`main` rows run on every case, `parts`, `paper` and `details` (of the paper) on fixed subsets, `choices` when
+    asked for."""
     run: Run
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Replaces settings of the model's preset."""
@@ -212,8 +213,12 @@ def _ours(name: str, title: str, settings: Mapping[str, Any] | None = None, grou
     return Row(name, title, group, drag, settings or {}, **more)
 
 
-def _paper(name: str, title: str, settings: Mapping[str, Any], cost: float = 6.5) -> Row:
-    return Row(name, title, "paper", drag, _merged(_PAPER, settings), cost=cost)
+def _paper(name: str, title: str, settings: Mapping[str, Any], cost: float = 6.5, group: str = "paper") -> Row:
+    return Row(name, title, group, drag, _merged(_PAPER, settings), cost=cost)
+
+
+def _detail(name: str, title: str, settings: Mapping[str, Any], cost: float = 6.5) -> Row:
+    return _paper(name, title, settings, cost, "details")
 
 
 _NO_TEMPORAL = {"drag": {"frame_fusion": 0.0}, "tracker": {"shared": False}}
@@ -277,24 +282,25 @@ ROWS: tuple[Row, ...] = (
     *(_ours(f"cross_branch_{layer}", f"cross-branch attention from layer {layer}",
             {"decode": {"cross_branch": True, "cross_branch_layer": layer}}, "choices") for layer in (7, 9)),
     _ours("refined", "inversion refined once", {"inversion_refinements": 1}, "choices", cost=2.1),
-    # The paper's own settings, one thing changed at a time (its Fig. 6, 7, 8 and Table 2).
+    # The paper's own settings, one thing changed at a time: what its Fig. 6, 7, 8 and Table 2 claim,
     _paper("paper", "the paper's settings", {}),
-    _paper("paper_full_chain", "... chain through every step", {"drag": {"chain": "full"}}, cost=20.0),
-    _paper("paper_independent", "... not chained", {"drag": {"chain": "independent"}}),
     _paper("paper_single_handle", "... a single handle (Fig. 6)", {"propagation": {"set_side": 1}}),
     _paper("paper_step_35", "... step 35 alone (Fig. 7)", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=4.6),
     _paper("paper_step_42", "... step 42 alone (Fig. 7)", {"drag": {"steps": [42]}}, cost=5.0),
     _paper("paper_no_temporal", "... no temporal modules (Fig. 8, Table 2)", _NO_TEMPORAL),
-    _paper("paper_no_fusion", "... no frame fusion", {"drag": {"frame_fusion": 0.0}}),
-    _paper("paper_own_tracking", "... every frame tracked alone", {"tracker": {"shared": False}}),
-    _paper("paper_no_average", "... no moving average", {"drag": {"template_rate": 1.0}}),
-    _paper(
+    # and what it leaves open.
+    _detail("paper_full_chain", "... chain through every step", {"drag": {"chain": "full"}}, cost=20.0),
+    _detail("paper_independent", "... not chained", {"drag": {"chain": "independent"}}),
+    _detail("paper_no_fusion", "... no frame fusion", {"drag": {"frame_fusion": 0.0}}),
+    _detail("paper_own_tracking", "... every frame tracked alone", {"tracker": {"shared": False}}),
+    _detail("paper_no_average", "... no moving average", {"drag": {"template_rate": 1.0}}),
+    _detail(
         "paper_normalised", "... normalised gradient 0.02", {"drag": {"update": "normalised", "learning_rate": 0.02}}
     ),
-    _paper("paper_no_cross_branch", "... no cross-branch attention", {"decode": {"cross_branch": False}}),
-    _paper("paper_lora", "... with LoRA, 80 steps", {"lora": _LORA}, cost=10.0),
+    _detail("paper_no_cross_branch", "... no cross-branch attention", {"decode": {"cross_branch": False}}),
+    _detail("paper_lora", "... with LoRA, 80 steps", {"lora": _LORA}, cost=10.0),
     Row(
-        "image_drag_lora", "image drag with LoRA, 80 steps", "paper", drag, _merged(_IMAGE_DRAG, {"lora": _LORA}),
+        "image_drag_lora", "image drag with LoRA, 80 steps", "details", drag, _merged(_IMAGE_DRAG, {"lora": _LORA}),
         cost=9.0,
     ),
 )  # fmt: skip

@@ -11,12 +11,13 @@ from .rows import Row
 from .statistics import bootstrap, differences, finite, summarise
 from .work import POINTS, Results
 
-BASES = {"parts": "ours", "choices": "ours", "paper": "paper"}
+BASES = {"parts": "ours", "choices": "ours", "paper": "paper", "details": "paper"}
 """The row that each ablation group is compared with, case by case."""
 _TITLES = {
     "parts": "What ours is made of",
     "choices": "Open choices",
-    "paper": "The paper's settings, one thing changed",
+    "paper": "The paper's settings, and what its ablations change",
+    "details": "The paper's settings, other things changed",
 }
 _GROUPED = ("part", "direction", "length", "pairs", "size", "mask")
 _COMPARED = ("progress", "inside_psnr_db", "outside_psnr_db", "smoothness_inside", "seconds")
