@@ -280,7 +280,7 @@ ROWS: tuple[Row, ...] = (
     *(_ours(f"arrival_{px:g}", f"arrived within {px:g} px", {"drag": {"arrival_px": px}}, "choices")
       for px in (0.5, 2.0)),
     *(_ours(f"cross_branch_{layer}", f"cross-branch attention from layer {layer}",
-            {"decode": {"cross_branch": True, "cross_branch_layer": layer}}, "choices") for layer in (7, 9)),
+            {"decode": {"cross_branch": True, "cross_branch_layer": layer}}, "choices") for layer in (3, 6)),
     _ours("refined", "inversion refined once", {"inversion_refinements": 1}, "choices", cost=2.1),
     # The paper's own settings, one thing changed at a time: what its Fig. 6, 7, 8 and Table 2 claim,
     _paper("paper", "the paper's settings", {}),
