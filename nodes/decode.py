@@ -63,6 +63,14 @@ class Decode(io.ComfyNode):
                     tooltip="Width of the soft border of the edited region, in working pixels. -1 takes the preset's.",
                 ),
                 sockets.micro_batch_input(0, "Frames that are denoised"),
+                io.Combo.Input(
+                    "detail",
+                    options=list(_SWITCH),
+                    default="preset",
+                    optional=True,  # graphs of before it existed go on working
+                    tooltip="on: the source's own pixels are carried along with the drag wherever the model agrees "
+                    "with them, for models that draw softly. Works on the optimiser's warm start.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The edited frames at the clip's own size."),
@@ -91,12 +99,13 @@ class Decode(io.ComfyNode):
         smoothing: str,
         feather_px: float,
         micro_batch: int,
+        detail: str = "preset",
     ) -> io.NodeOutput:
         from ..dragavideo_core.decoding import decode_drag
         from ..dragavideo_core.pipeline import DragResult, finished_frames
 
         settings = model.drag.preset.decode
-        switches = {"composite": composite, "cross_branch": cross_branch, "smoothing": smoothing}
+        switches = {"composite": composite, "cross_branch": cross_branch, "smoothing": smoothing, "detail": detail}
         settings = replace(settings, **{k: _SWITCH[v] for k, v in switches.items() if _SWITCH[v] is not None})
         if feather_px >= 0:
             settings = replace(settings, feather_px=feather_px)

@@ -52,7 +52,7 @@ def drag_graph(iterations: int = 1, **options: Any) -> Graph:
         ),
         "decode": node(
             "DragAVideoDecode", **common, offsets=["drag", 0], composite="preset", cross_branch="preset",
-            smoothing="preset", feather_px=-1.0, micro_batch=0,
+            smoothing="preset", feather_px=-1.0, micro_batch=0, detail="preset",
         ),
         "report": node(
             "DragAVideoDragReport", model=["model", 0], clip=["clip", 0], points=["points", 0], result=["decode", 6]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import cv2
+import numpy as np
 import pytest
 
 from dragavideo_core.examples import names
@@ -252,3 +254,20 @@ def test_quick_start_on_the_bundled_model(server: Server) -> None:
     assert len(stretch.frames) == 2
     report = json.loads(run.outputs("report")["text"][0])
     assert sum(report["distance_after_px"]) < sum(report["distance_before_px"])
+
+
+def test_detail_can_be_switched_and_graphs_without_the_switch_go_on(server: Server) -> None:
+    graph = drag_graph(iterations=0, limit=1)
+
+    def edited(**detail: str) -> tuple[np.ndarray, set[str]]:
+        inputs = graph["decode"]["inputs"]
+        inputs.pop("detail", None)
+        run = server.run(graph | {"decode": {**graph["decode"], "inputs": inputs | detail}})
+        assert run.state == "success", run.error
+        (image,) = run.outputs("images")["images"]
+        return cv2.imread(str(server.output / image["subfolder"] / image["filename"])), set(graph) - run.cached
+
+    before, _ = edited(detail="preset")
+    off, done = edited(detail="off")
+    assert done == {"decode", "report", "video", "images"}
+    assert not np.array_equal(before, off) and np.array_equal(before, edited()[0])
