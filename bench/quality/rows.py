@@ -221,6 +221,7 @@ def _detail(name: str, title: str, settings: Mapping[str, Any], cost: float = 6.
     return _paper(name, title, settings, cost, "details")
 
 
+_FROM_42: dict[str, Any] = {"inversion_steps": 42, "drag": {"steps": [42]}}
 _NO_TEMPORAL = {"drag": {"frame_fusion": 0.0}, "tracker": {"shared": False}}
 
 ROWS: tuple[Row, ...] = (
@@ -232,6 +233,11 @@ ROWS: tuple[Row, ...] = (
     Row("image_drag", "image drag per frame", "main", drag, _IMAGE_DRAG, cost=5.5),
     _ours("ours", "ours", group="main"),
     # What ours is made of, one thing changed at a time.
+    Row("reconstruct_42", "reconstruction from step 42", "parts", reconstruct, _FROM_42, cost=2.2),
+    Row(
+        "reconstruct_42_refined", "the same, inversion refined once", "parts", reconstruct,
+        _FROM_42 | {"inversion_refinements": 1}, cost=3.2,
+    ),
     Row("warp_round", "warp, round bump", "parts", warp_and_inpaint, options={"shape": "round"}, cost=0.4),
     Row(
         "warp_given", "warp and inpaint, given masks", "parts", warp_and_inpaint, options={"objects": "true"},
@@ -251,7 +257,7 @@ ROWS: tuple[Row, ...] = (
     _ours("no_average", "no moving average", {"drag": {"template_rate": 1.0}}),
     _ours("adam", "Adam 0.01", {"drag": {"update": "adam", "learning_rate": 0.01}}),
     _ours("step_35", "step 35", {"inversion_steps": 35, "drag": {"steps": [35]}}, cost=3.0),
-    _ours("step_42", "step 42", {"inversion_steps": 42, "drag": {"steps": [42]}}, cost=3.5),
+    _ours("step_42", "step 42", _FROM_42, cost=3.5),
     _ours(
         "paper_steps", "steps 42, 41, 35, 30", {"inversion_steps": 42, "drag": {"steps": [42, 41, 35, 30]}}, cost=5.0
     ),
