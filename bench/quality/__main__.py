@@ -40,7 +40,7 @@ HERE = Path(__file__).resolve().parent
 WORK = ROOT / "output" / "bench" / "quality"
 CLIPS = ROOT.parent / "shared" / "clips"
 _REAL_ROWS = ("copy", "codec", "reconstruct", "warp_inpaint", "image_drag", "ours")
-_ABLATIONS = ("parts", "paper", "details")
+_ABLATIONS = ("parts", "paper")
 _QUICK_PARTS = ("no_iterations", "single_handle", "no_temporal")
 
 
@@ -51,12 +51,11 @@ class Plan:
     main: int
     parts: int
     paper: int
-    details: int
     real: bool = True
 
 
-FULL = Plan(main=len(SPECS), parts=6, paper=8, details=2)
-QUICK = Plan(main=7, parts=3, paper=0, details=0, real=False)
+FULL = Plan(main=len(SPECS), parts=6, paper=8)
+QUICK = Plan(main=7, parts=3, paper=0, real=False)
 
 
 def specs_of(plan: Plan) -> tuple[CaseSpec, ...]:
@@ -68,13 +67,7 @@ def jobs_of(plan: Plan, cases: Sequence[tuple[CaseSpec, Case]], rows: Sequence[R
     """Every case with its rows: the main ones on all, ablations on evenly spaced clips of eight frames."""
     specs = tuple(spec for spec, _ in cases)
     parts, paper = spread(plan.parts, specs), spread(plan.paper, specs)
-    of_group = {
-        "main": specs,
-        "parts": parts,
-        "choices": parts,
-        "paper": paper,
-        "details": spread(plan.details, paper),
-    }
+    of_group = {"main": specs, "parts": parts, "choices": parts, "paper": paper, "details": paper}
     subsets = {group: set(of) for group, of in of_group.items()}
     return [Job(case, tuple(row for row in rows if spec in subsets[row.group])) for spec, case in cases]
 
@@ -83,7 +76,7 @@ def rows_of(plan: Plan, names: Sequence[str]) -> tuple[Row, ...]:
     """The rows asked for, else all of a full run, or those of a quick one."""
     if names:
         return chosen(tuple(names))
-    return chosen(("main", "parts", "paper", "details")) if plan is FULL else chosen(("main", *_QUICK_PARTS))
+    return chosen(("main", "parts", "paper")) if plan is FULL else chosen(("main", *_QUICK_PARTS))
 
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -165,11 +158,10 @@ def note_of(plan: Plan, options: argparse.Namespace) -> str:
     command = " ".join(["python dev.py bench quality", *(["--quick"] if options.quick else [])])
     return (
         f"{plan.main} held-out rendered drags, one a clip (`{command}`); ablations on {plan.parts} of them, the "
-        f"paper's on {plan.paper}, its details on {plan.details}. In brackets the mean's 95 % bootstrap interval over "
-        "clips. Way: share of the way to the target, by a detector trained for that alone. Inside: to the true edit, "
-        "where it differs from the input. Outside: to the input, before compositing. Smoothness (the paper's, px, "
-        "lower is smoother): before compositing; inside: of the finished clip, where the edit is. Lengths are px of a "
-        "picture 128 px wide."
+        f"paper's on {plan.paper}. In brackets the mean's 95 % bootstrap interval over clips. Way: share of the way to "
+        "the target, by a detector trained for that alone. Inside: to the true edit, where it differs from the input. "
+        "Outside: to the input, before compositing. Smoothness (the paper's, px, lower is smoother): before "
+        "compositing; inside: of the finished clip, where the edit is. Lengths are px of a picture 128 px wide."
     )
 
 

@@ -49,8 +49,8 @@ class Row:
     name: str
     title: str
     group: str
-    """`main` rows run on every case, `parts`, `paper` and `details` (of the paper) on fixed subsets, `choices` when
-    asked for."""
+    """`main` rows run on every case, `parts` and `paper` on fixed subsets, `choices` and `details` (of the paper) there
+    when asked for."""
     run: Run
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Replaces settings of the model's preset."""
