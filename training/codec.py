@@ -47,6 +47,7 @@ def _write_pca(vae: AutoencoderKL, pca: PatchPca) -> None:
     encoder = vae.encoder
     for block in (*encoder.down_blocks, encoder.mid_block):
         for resnet in block.resnets:
+            _zero(resnet.conv1)  # nothing of it arrives, but random weights would make every export another file
             _zero(resnet.conv2)
             if resnet.conv_shortcut is not None:
                 _pass_through(resnet.conv_shortcut)
