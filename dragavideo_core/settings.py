@@ -42,7 +42,7 @@ class PropagationSettings:
     feature_block: int = 2
     """Index into `unet.up_blocks` of the features DIFT compares."""
     window_px: float = 48.0
-    """A point is looked for within this distance (max norm) of where it was in the frame before."""
+    """A point is looked for within this distance (max norm) of where its last motion would bring it."""
     occlusion_similarity: float = 0.4
     """A point whose best cosine similarity is below this is marked invisible."""
     targets: Literal["translate", "affine"] = "translate"
