@@ -80,7 +80,7 @@ def test_a_translation_is_followed_outward_from_the_key_frame(key: int) -> None:
     motion = torch.tensor(PATH) - torch.tensor(PATH[key])
     assert points.key_frame == key and bool(points.visible.all()) and bool(points.foreground.all())
     error = (points.handles - points.handles[key] - motion[:, None, None]).norm(dim=-1)
-    assert float(error.median()) < 0.4 and float(error.max()) < 1.2
+    assert float(error.median()) < 0.5 and float(error.max()) < 1.2
     assert points.handles[key, 0, 4].tolist() == pytest.approx([40, 36])
     torch.testing.assert_close(points.targets - points.handles, torch.tensor([10.0, -4.0]).expand(5, 1, 9, 2))
     assert float((points.pinned - points.pinned[key] - motion[:, None]).norm(dim=-1).max()) < 1.2

@@ -24,7 +24,7 @@ from .point_sets import (
     square_patches,
     translate_targets,
 )
-from .segmentation import Segmenter, foreground_of, grabcut_segmenter, marks_object
+from .segmentation import Segmenter, foreground_of, grabcut_segmenter, is_too_small, marks_object
 from .tracks import Tracks, inside_frame, smoothed, track_points
 
 if TYPE_CHECKING:
@@ -87,10 +87,11 @@ def propagate(
     clicked = working([pair.handle for pair in instruction.pairs])
     drag = (working([pair.target for pair in instruction.pairs]) - clicked).float()
     mask_points, pins = working(instruction.mask_points), working(instruction.pinned_points)
+    painted = None if masks is None else masks[key_frame if len(masks) == count else 0]
+    segmenter = segmenter or grabcut_segmenter()
+    mask_points, marks = _marks(clip, key_frame, clicked, drag, mask_points, painted, settings, segmenter)
     sets = expand_points(torch.cat([clicked, mask_points]), settings.set_side, settings.set_spacing_px).float()
     start, groups = sets.flatten(0, 1), torch.arange(len(sets)).repeat_interleave(side)
-    segmenter = segmenter or grabcut_segmenter()
-    marks = marks_object(clip.frames[key_frame], clicked.float(), clicked.float() + drag, mask_points.float())
     foreground = _foreground(clip, key_frame, clicked, sets, segmenter, mask_points[marks])
 
     corrected = corrections_of(instruction, clip, key_frame)
@@ -140,6 +141,38 @@ def propagate(
         key_frame=key_frame,
         objects=clip.geometry.mask_to_source(objects),
     )
+
+
+def _marks(
+    clip: Clip,
+    frame: int,
+    clicked: Tensor,
+    drag: Tensor,
+    mask_points: Tensor,
+    painted: Tensor | None,
+    settings: PropagationSettings,
+    segmenter: Segmenter,
+) -> tuple[Tensor, Tensor]:
+    """The mask points [M, 2] to go on with and which of them lie on the object, [M] bool.
+
+    Where the handles and those marks give only a piece of the object, all mask points that look unlike the border are
+    tried, and where a mask was painted instead, points of it.
+    """
+    picture, start = clip.frames[frame], clicked.float()
+    marks = marks_object(picture, start, start + drag, mask_points.float())
+    if not is_too_small(_segment(clip, frame, torch.cat([clicked, mask_points[marks]]), segmenter)):
+        return mask_points, marks
+    if painted is not None:
+        mask_points = _points_of(clip.geometry.mask_to_working(painted[None])[0], settings.mask_radius_px)
+    return mask_points, marks_object(picture, start, start + drag, mask_points.float(), even_ahead=True)
+
+
+def _points_of(mask: Tensor, spacing: float) -> Tensor:
+    """Points [M, 2] px (x, y) of a grid that lie in a mask [H, W]."""
+    height, width = mask.shape
+    rows, columns = (torch.arange(spacing / 2, side, spacing, dtype=torch.float64) for side in (height, width))
+    grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).reshape(-1, 2)
+    return grid[foreground_of(mask, grid)]
 
 
 def _segment(clip: Clip, frame: int, clicks: Tensor, segmenter: Segmenter) -> Tensor:

@@ -40,6 +40,8 @@ clips: nine set points round a click agree with the truth in 95 %; a plain disc 
 _GRABCUT_ITERATIONS = 5
 _MASK_POINT_UNLIKE = 15.0
 """A mask point this far (8-bit Lab) from every colour of the ring is taken to lie on something."""
+_WHOLE_OBJECT = 0.01
+"""Share of the frame below which what was segmented is taken for a piece of the object."""
 _AHEAD = 0.7
 """Cosine of the angle to the drag within which a mask point is taken to mark where the part is to go."""
 
@@ -159,6 +161,11 @@ def foreground_of(mask: Tensor, points: Tensor) -> Tensor:
     x, y = points.round().long().unbind(-1)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     return inside & mask[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+
+
+def is_too_small(mask: Tensor) -> bool:
+    """Whether a segmentation [H, W] bool holds less than a hundredth of the frame: a nose, not the animal."""
+    return float(mask.float().mean()) < _WHOLE_OBJECT
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
@@ -288,7 +295,9 @@ def _filled(mask: np.ndarray) -> np.ndarray:
     return np.asarray(labels[1:-1, 1:-1] != labels[0, 0])
 
 
-def marks_object(frame: Tensor, handles: Tensor, targets: Tensor, mask_points: Tensor) -> Tensor:
+def marks_object(
+    frame: Tensor, handles: Tensor, targets: Tensor, mask_points: Tensor, even_ahead: bool = False
+) -> Tensor:
     """Which mask points lie on the dragged object, so that the segmenter can start from them, too.
 
     A mask point says where the picture may change, on the object or beside it. Beside it are those ahead of their
@@ -298,6 +307,7 @@ def marks_object(frame: Tensor, handles: Tensor, targets: Tensor, mask_points: T
         frame: [H, W, 3], 0-1.
         handles, targets: [P, 2] px of the frame.
         mask_points: [M, 2].
+        even_ahead: what is ahead counts as well: a part that is dragged inward has the object there.
 
     Returns:
         [M] bool.
@@ -312,4 +322,4 @@ def marks_object(frame: Tensor, handles: Tensor, targets: Tensor, mask_points: T
     away, drag = mask_points - handles[nearest], (targets - handles)[nearest]
     ahead = (away * drag).sum(-1) > _AHEAD * away.norm(dim=-1) * drag.norm(dim=-1)
     unlike = foreground_of(torch.from_numpy(to_ring > _MASK_POINT_UNLIKE), mask_points)
-    return unlike & ~ahead.cpu()
+    return unlike if even_ahead else unlike & ~ahead.cpu()
