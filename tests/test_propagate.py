@@ -16,7 +16,7 @@ from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.geometry import Geometry, fit_geometry
 from dragavideo_core.instruction import DragInstruction, DragPair
 from dragavideo_core.propagation import PointSets, mask_segmenter, propagate
-from dragavideo_core.propagation.tracks import Tracks, smoothed
+from dragavideo_core.propagation.tracks import Tracks, _without_short_gaps, smoothed
 from dragavideo_core.settings import PropagationSettings
 
 SIZE = (96, 80)
@@ -284,3 +284,38 @@ def test_tracks_are_smoothed_but_not_bent() -> None:
     assert torch.equal(smooth(noise[:3]), noise[:3])
     leap = parabola + 40 * (times >= 5)[:, None, None]
     assert float((smooth(leap, (128, 64)) - leap).abs().max()) <= 2
+
+
+@pytest.mark.parametrize("painted", [True, False])
+def test_a_nose_alone_is_not_taken_for_the_whole_animal(painted: bool) -> None:
+    parts = stage(waves((0.0, 0.0))[None])
+    picture = torch.full((1, SIZE[1], SIZE[0], 3), 0.75)
+    picture[0, 28:52, 40:76] = torch.tensor([0.75, 0.3, 0.25])
+    y, x = torch.meshgrid(torch.arange(SIZE[1]), torch.arange(SIZE[0]), indexing="ij")
+    nose = (x - 38).square() + (y - 40).square() <= 9
+    picture[0, nose] = torch.tensor([0.1, 0.1, 0.3])
+    parts["clip"] = replace(parts["clip"], source=picture, frames=picture)
+    mask = torch.zeros(SIZE[1], SIZE[0])
+    mask[30:50, 30:60] = 1
+    # Dragged inward the body is ahead, where a mask point usually marks the background that the part is to cover.
+    given = {"mask": mask} if painted else {}
+    points = () if painted else ((44.0, 40.0), (52.0, 40.0))
+    sets = run(parts, drag((38, 40), (12, 0), mask_points=points), segmenter=None, **given)
+    assert sets.objects is not None and bool(sets.objects[0][nose].all())
+    body = sets.objects[0, 30:50, 44:74].float().mean()
+    assert float(body) > 0.9 and float(sets.objects.float().mean()) < 0.2
+
+
+def test_doubtful_frames_are_bridged_where_they_are_few() -> None:
+    positions = torch.arange(8.0)[:, None, None].expand(8, 4, 2).clone()
+    positions[2:5] += 3
+    visible, doubtful = torch.ones(8, 4, dtype=torch.bool), torch.zeros(8, 4, dtype=torch.bool)
+    for point, (frames, doubt) in enumerate(((1, True), (2, True), (3, True), (1, False))):
+        visible[2 : 2 + frames, point], doubtful[2 : 2 + frames, point] = False, doubt
+    before = Tracks(positions.clone(), visible.clone())
+    bridged = _without_short_gaps(before, doubtful)
+    assert bridged.visible.all(0).tolist() == [True, True, False, False]
+    assert bridged.positions[2, 0].tolist() == [3.5, 3.5]  # between 1 and 6
+    torch.testing.assert_close(bridged.positions[2:4, 1, 0], torch.tensor([3.0, 5.0]))  # between 1 and 7
+    assert torch.equal(bridged.positions[:, 2:], positions[:, 2:])
+    assert torch.equal(before.positions, positions) and torch.equal(before.visible, visible)
