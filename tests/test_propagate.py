@@ -290,6 +290,7 @@ def test_tracks_are_smoothed_but_not_bent() -> None:
 def test_a_nose_alone_is_not_taken_for_the_whole_animal(painted: bool) -> None:
     parts = stage(waves((0.0, 0.0))[None])
     picture = torch.full((1, SIZE[1], SIZE[0], 3), 0.75)
+    picture[0, 60:] = torch.tensor([0.6, 0.3, 0.25])  # a ground of about the body's colour, which misleads GrabCut
     picture[0, 28:52, 40:76] = torch.tensor([0.75, 0.3, 0.25])
     y, x = torch.meshgrid(torch.arange(SIZE[1]), torch.arange(SIZE[0]), indexing="ij")
     nose = (x - 38).square() + (y - 40).square() <= 9
