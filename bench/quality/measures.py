@@ -249,10 +249,10 @@ def propagation_measures(model: DragModel, case: Case, clip: Clip, sets: PointSe
 def tip_errors(model: DragModel, clip: Clip, truth: Truth) -> list[float]:
     """Distances in px at 128 of every propagated tip to where it truly is, in the frames where it is to be seen."""
     parts = [i for i, part in enumerate(PARTS) if part in _TRACKED and truth.tips_seen[0, i]]
-    width, height = clip.geometry.source_size
-    middle = (width / 2, height / 2)
+    width = clip.geometry.source_size[0]
     starts = truth.tips[0, parts].tolist()
-    pairs = tuple(DragPair((x, y), middle) for x, y in starts)
+    # Any target will do that lies in the frame, away from the handle.
+    pairs = tuple(DragPair((x, y), ((0.75 if x < width / 2 else 0.25) * width, y)) for x, y in starts)
     found = measure.set_centres(propagate_clip(model, clip, DragInstruction(pairs)).handles)
     errors = (found - truth.tips[:, parts]).norm(dim=-1)[1:]
     return [_at_unit(value, clip.source) for value in errors[truth.tips_seen[1:, parts]].tolist()]
