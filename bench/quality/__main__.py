@@ -54,7 +54,7 @@ class Plan:
     real: bool = True
 
 
-FULL = Plan(main=len(SPECS), parts=5, paper=7)
+FULL = Plan(main=len(SPECS), parts=4, paper=6)
 QUICK = Plan(main=7, parts=3, paper=0, real=False)
 
 
