@@ -89,16 +89,17 @@ def propagate(
     mask_points, pins = working(instruction.mask_points), working(instruction.pinned_points)
     painted = None if masks is None else masks[key_frame if len(masks) == count else 0]
     segmenter = segmenter or grabcut_segmenter()
-    mask_points, marks = _marks(clip, key_frame, clicked, drag, mask_points, painted, settings, segmenter)
+    mask_points, marks, whole = _marked(clip, key_frame, clicked, drag, mask_points, painted, settings, segmenter)
     sets = expand_points(torch.cat([clicked, mask_points]), settings.set_side, settings.set_spacing_px).float()
     start, groups = sets.flatten(0, 1), torch.arange(len(sets)).repeat_interleave(side)
-    foreground = _foreground(clip, key_frame, clicked, sets, segmenter, mask_points[marks])
+    foreground = _foreground(whole, sets, pairs)
 
     corrected = corrections_of(instruction, clip, key_frame)
     jobs = [_Job(key_frame, start, foreground.flatten(), groups)]
     for frame, points in corrected.items():
-        again = expand_points(working(list(points.values())), settings.set_side, settings.set_spacing_px).float()
-        front = _foreground(clip, frame, working(list(points.values())), again, segmenter)
+        moved = working(list(points.values()))
+        again = expand_points(moved, settings.set_side, settings.set_spacing_px).float()
+        front = _foreground(_segment(clip, frame, moved, segmenter), again, len(again))
         jobs.append(_Job(frame, again.flatten(0, 1), front.flatten(), groups[: len(points) * side]))
     (moving, *others), still = _track(model, clip, jobs, pins.float(), key_frame, settings, inversion, progress)
     moving = with_corrections(moving, key_frame, corrected, others, side)
@@ -143,7 +144,7 @@ def propagate(
     )
 
 
-def _marks(
+def _marked(
     clip: Clip,
     frame: int,
     clicked: Tensor,
@@ -152,19 +153,21 @@ def _marks(
     painted: Tensor | None,
     settings: PropagationSettings,
     segmenter: Segmenter,
-) -> tuple[Tensor, Tensor]:
-    """The mask points [M, 2] to go on with and which of them lie on the object, [M] bool.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The mask points [M, 2] to go on with, which of them lie on the object, [M] bool, and the object, [H, W] bool.
 
     Where the handles and those marks give only a piece of the object, all mask points that look unlike the border are
     tried, and where a mask was painted instead, points of it.
     """
     picture, start = clip.frames[frame], clicked.float()
     marks = marks_object(picture, start, start + drag, mask_points.float())
-    if not is_too_small(_segment(clip, frame, torch.cat([clicked, mask_points[marks]]), segmenter)):
-        return mask_points, marks
+    whole = _segment(clip, frame, torch.cat([clicked, mask_points[marks]]), segmenter)
+    if not is_too_small(whole):
+        return mask_points, marks, whole
     if painted is not None:
         mask_points = _points_of(clip.geometry.mask_to_working(painted[None])[0], settings.mask_radius_px)
-    return mask_points, marks_object(picture, start, start + drag, mask_points.float(), even_ahead=True)
+    marks = marks_object(picture, start, start + drag, mask_points.float(), even_ahead=True)
+    return mask_points, marks, _segment(clip, frame, torch.cat([clicked, mask_points[marks]]), segmenter)
 
 
 def _points_of(mask: Tensor, spacing: float) -> Tensor:
@@ -199,18 +202,15 @@ def _objects(clip: Clip, handles: Tensor, visible: Tensor, segmenter: Segmenter,
     return objects
 
 
-def _foreground(
-    clip: Clip, frame: int, clicked: Tensor, sets: Tensor, segmenter: Segmenter, marks: Tensor | None = None
-) -> Tensor:
-    """[P + M, S] bool. Only handles' sets fall back to "all of it": mask points may well lie beside the object.
+def _foreground(mask: Tensor, sets: Tensor, handles: int) -> Tensor:
+    """[K, S] bool: which points of the sets [K, S, 2] lie in a mask [H, W].
 
-    `marks` [K, 2] are mask points known to lie on it.
+    Only the first `handles` sets fall back to "all of it" where none does: mask points may well lie beside the object.
     """
-    mask = _segment(clip, frame, clicked if marks is None else torch.cat([clicked, marks]), segmenter)
-    inside = inside_frame(sets, clip.geometry.working_size)
+    inside = inside_frame(sets, (mask.shape[1], mask.shape[0]))
     foreground = foreground_of(mask, sets) & inside
     nothing = ~foreground.any(1)
-    nothing[len(clicked) :] = False
+    nothing[handles:] = False
     return torch.where(nothing[:, None], inside, foreground)
 
 
