@@ -271,7 +271,7 @@ ROWS: tuple[Row, ...] = (
     _ours("soft_mask", "mask only penalised", {"drag": {"hard_mask": False}}),
     _ours("affine", "affine targets", {"propagation": {"targets": "affine"}}),
     # Open choices, to be settled with --tune on scenes that the benchmark does not use.
-    *(_ours(f"top_{step}", f"step {step}", {"inversion_steps": step, "drag": {"steps": [step]}}, "choices")
+    *(_ours(f"top_{step}", f"step {step}", {"inversion_steps": max(step, 12), "drag": {"steps": [step]}}, "choices")
       for step in (5, 10, 15, 25, 30)),
     *(_ours(f"iterations_{n}", f"{n} iterations", {"drag": {"iterations": n}}, "choices") for n in (10, 40)),
     *(_ours(f"block_{n}", f"feature block {n}", {"drag": {"feature_block": n}}, "choices") for n in (0, 2)),
