@@ -43,6 +43,10 @@ def carry_detail(clip: Clip, edited: Tensor, reconstruction: Tensor, fields: Ten
     new = edited - moved
     power = F.avg_pool2d(new.square().mean(-1)[:, None], _WINDOW_PX, 1, _WINDOW_PX // 2, count_include_pad=False)[:, 0]
     new = new * (power / (power + NOISE**2)).unsqueeze(-1)
+    return (warp_source(clip, fields) + clip.geometry.values_to_source(new)).clamp(0, 1)
+
+
+def warp_source(clip: Clip, fields: Tensor) -> Tensor:
+    """The source frames moved at their own size, [N, Hs, Ws, 3], along working fields [N, H, W, 2]."""
     ways = clip.geometry.values_to_source(fields) / clip.geometry.scale
-    base = torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.source, ways)])
-    return (base + clip.geometry.values_to_source(new)).clamp(0, 1)
+    return torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.source, ways)])

@@ -88,13 +88,19 @@ def fingerprint(*parts: Any) -> str:
 
 
 def weights_fingerprint(module: torch.nn.Module) -> str:
-    """A hash of a network's weights that reads only the beginning and the sum of each."""
+    """A hash of a network's weights that reads only the beginning and the sum of the bits of each."""
     return fingerprint(
         *(
-            (name, tuple(w.shape), w.detach().reshape(-1)[:64].float().cpu(), float(w.detach().float().sum()))
+            (name, tuple(w.shape), w.detach().reshape(-1)[:64].float().cpu(), _sum_of_bits(w.detach()))
             for name, w in module.state_dict().items()
         )
     )
+
+
+def _sum_of_bits(weights: Tensor) -> int:
+    """The elements' bits added as integers: unlike a sum of floats it is the same for any number of threads."""
+    whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[weights.element_size()]
+    return int(weights.view(whole).sum())
 
 
 def _digest(part: Any, digest: Any) -> None:

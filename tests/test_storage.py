@@ -83,3 +83,24 @@ def test_fingerprints_tell_inputs_apart() -> None:
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
     first, same, other = tiny_model(), tiny_model(), tiny_model(seed=1)
     assert weights_fingerprint(first.unet) == weights_fingerprint(same.unet) != weights_fingerprint(other.unet)
+
+
+def test_weights_have_one_fingerprint_for_any_number_of_threads_and_layout() -> None:
+    generator = torch.Generator().manual_seed(0)
+    net = torch.nn.Conv2d(192, 192, 5)
+    with torch.no_grad():
+        net.weight.copy_(torch.randn(net.weight.shape, generator=generator))
+    threads = torch.get_num_threads()
+    try:
+        found = []
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            found.append(weights_fingerprint(net))
+    finally:
+        torch.set_num_threads(threads)
+    kept = weights_fingerprint(net.to(memory_format=torch.channels_last))
+    assert {*found, kept} == {found[0]}
+    with torch.no_grad():
+        net.weight[100, 3, 2, 2] += 1e-3
+    assert weights_fingerprint(net) != kept
+    assert weights_fingerprint(net.half()) != kept

@@ -9,7 +9,6 @@ Points and frames are in px of the source clip; a drag's length is in px of a pi
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ _BRUSH_PX = 10.0
 _MASK_SPACING_PX = 12.0
 _MARGIN_PX = 4.0
 """A tip, dragged or not, keeps this distance from the picture's edge on the clicked frame."""
+_SPREAD_FRAMES = 8
 _SEEN_SHARE = 0.75
 """Share of the frames in which a dragged part must be seen, before and after, and judged."""
 _PINNED = ("eye", "ear", "back_foot")
@@ -261,8 +261,7 @@ def _painted(strokes: list[np.ndarray], size: int) -> Tensor:
     return torch.from_numpy(canvas.astype(bool))
 
 
-def spread(count: int, specs: Sequence[CaseSpec] = SPECS, frames: int | None = 8) -> tuple[CaseSpec, ...]:
-    """About evenly spaced specifications, of clips of `frames` frames alone where it is given."""
-    usable = [spec for spec in specs if frames is None or spec.frames == frames]
-    chosen = np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)
-    return tuple(usable[i] for i in itertools.compress(range(len(usable)), np.isin(np.arange(len(usable)), chosen)))
+def spread(count: int, specs: Sequence[CaseSpec] = SPECS) -> tuple[CaseSpec, ...]:
+    """About evenly spaced specifications of clips of `_SPREAD_FRAMES` frames, at most all of them."""
+    usable = [spec for spec in specs if spec.frames == _SPREAD_FRAMES]
+    return tuple(usable[round(i)] for i in np.linspace(0, len(usable) - 1, min(count, len(usable))))

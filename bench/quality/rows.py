@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from dragavideo_core.clip import Clip
+from dragavideo_core.detail import warp_source
 from dragavideo_core.drag.warm_start import FieldShape, clip_fields, warp_bilinear
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.pipeline import drag_clip, propagate_clip, reconstruct_clip
-from dragavideo_core.propagation.point_sets import PointSets
 from dragavideo_core.propagation.segmentation import Segmenter
 from dragavideo_core.settings import Preset, override
 
@@ -105,14 +105,7 @@ def warp_and_inpaint(
     )
     fields = clip_fields(sets, clip.geometry, shape)
     raw = torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.frames, fields)])
-    return Edit(_warped_source(clip, sets, fields, preset), raw)
-
-
-def _warped_source(clip: Clip, sets: PointSets, fields: Tensor, preset: Preset) -> Tensor:
-    """The source frames warped at their own size: finer than the working frames where the source is larger."""
-    ways = clip.geometry.values_to_source(fields) / clip.geometry.scale
-    ways = ways * sets.masks[..., None]
-    return torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.source, ways)])
+    return Edit(torch.where(sets.masks[..., None], warp_source(clip, fields), clip.source), raw)
 
 
 # -- drags ---------------------------------------------------------------------------------------------------------
