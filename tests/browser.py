@@ -16,7 +16,7 @@ import pytest
 from tests.comfyui import PACK, REQUIRED, ROOT, Graph, Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Locator, Page
+    from playwright.sync_api import ConsoleMessage, Error, Locator, Page
 
 NAMED = "DRAGAVIDEO_CHROMIUM"
 """Set by dev.py: the path of the browser."""
@@ -230,6 +230,12 @@ class FrontEnd:
         if message.type == "error" and ours and not refused and not missing:
             self.problems.append(about)
 
+    def note_error(self, error: Error) -> None:
+        """Keep an exception of ours that nothing on the page caught."""
+        stack = error.stack or ""
+        if PACK in stack:
+            self.problems.append(stack)
+
 
 @contextmanager
 def front_end(server: Server, kind: Kind = KINDS[0], script: str = "") -> Iterator[FrontEnd]:
@@ -242,7 +248,7 @@ def front_end(server: Server, kind: Kind = KINDS[0], script: str = "") -> Iterat
         page = browser.new_page(viewport={"width": 1600, "height": 1300}, device_scale_factor=kind.pixel_ratio)
         opened = FrontEnd(page, server, kind)
         page.on("console", opened.note)
-        page.on("pageerror", lambda error: opened.problems.append(error.stack) if PACK in (error.stack or "") else None)
+        page.on("pageerror", opened.note_error)
         page.add_init_script(script)
         opened.open()
         try:

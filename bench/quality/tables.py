@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .cases import Case
 from .rows import Row
 from .statistics import bootstrap, differences, finite, summarise
@@ -67,7 +69,7 @@ def results_value(
             for case in sorted(rendered)
         },
     }
-    value["aims"] = aims(value, results)
+    value["aims"] = aims(value, {name: only(name, rendered) for name in results})
     return value
 
 
@@ -103,7 +105,7 @@ def groups(results: Results, cases: Sequence[Case]) -> dict[str, Any]:
             entry: dict[str, Any] = {"n": len(names)}
             ways = finite([results["ours"][name].get("progress") for name in names])
             if ways:
-                entry["progress_median"] = sorted(ways)[len(ways) // 2] if len(ways) % 2 else _middle(ways)
+                entry["progress_median"] = float(np.median(ways))
                 entry["progress_lowest"] = min(ways)
             for row in ("copy", "warp_inpaint", "image_drag", "ours"):
                 found = finite([results.get(row, {}).get(name, {}).get("inside_psnr_db") for name in names])
@@ -114,11 +116,6 @@ def groups(results: Results, cases: Sequence[Case]) -> dict[str, Any]:
             entry["won_against_warp"] = sum(g > 0 for g in gained)
             table[f"{tag}: {kind}"] = entry
     return table
-
-
-def _middle(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return (ordered[len(ordered) // 2 - 1] + ordered[len(ordered) // 2]) / 2
 
 
 def aims(value: Mapping[str, Any], results: Results) -> list[dict[str, Any]]:
