@@ -14,7 +14,7 @@ from . import draw, pipeline, report
 from .clip import Clip, load_clip
 from .command_line import build_parser, chosen_preset
 from .errors import DragAVideoError
-from .examples import Example, example
+from .examples import Example, example, known_part
 from .files import check_writable
 from .instruction import DragInstruction, load_instruction
 from .model.drag_model import DragModel
@@ -159,7 +159,7 @@ def _drag(options: argparse.Namespace, job: _Job) -> None:
     curves = [("loss", result.offsets.losses), ("distance to target (working px)", result.offsets.distances)]
     if result.offsets.distances:
         draw.save_png(out / "plot.png", draw.plot(curves))
-    known = job.bundled.known if job.bundled else None
+    known = known_part(job.clip.name, instruction)
     report.write_report(
         out / "report.json", report.drag_report(job.model, job.clip, instruction, job.preset, result, known)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,8 +24,8 @@ from .video_io import VideoStretch, read_video
 
 __all__ = ["Audio", "Clip", "load_clip", "prepare_clip"]
 
-_ROUNDING = 1e-3
-"""Values this far outside 0-1 come from somebody's resampling, not from a mistake in the range."""
+_OVERSHOOT = 0.5
+"""Values this far outside 0-1 come from somebody's bicubic or Lanczos resampling, not from a mistake in the range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,14 @@ class Clip:
 
 
 def load_clip(
-    path: str | Path, *, size: int | Size, fit: str = "crop", every: int = 3, limit: int = 16, start: int = 0
+    path: str | Path,
+    *,
+    size: int | Size,
+    fit: str = "crop",
+    every: int = 3,
+    limit: int = 16,
+    start: int = 0,
+    audio: Audio | None = None,
 ) -> Clip:
     """Read a clip from a video (mp4, webm, gif, ...), a folder of pictures, or a single picture.
 
@@ -56,6 +63,7 @@ def load_clip(
             over white. Picture orientation and video rotation are applied.
         size, fit: the working size, see `fit_geometry`.
         every, limit, start: frames start, start + every, ... of the file, at most `limit` (the paper: every third).
+        audio: sound beginning with frame 0 of the file, in place of the file's own.
 
     Raises:
         DragAVideoError: nothing at `path`, not a video, no frames, or a number out of range.
@@ -70,6 +78,8 @@ def load_clip(
         stretch = _read_picture(path, every, limit, start)
     else:
         stretch = read_video(path, every=every, limit=limit, start=start)
+    if audio is not None:
+        stretch = replace(stretch, audio=_cut(audio, stretch.fps, every, start, len(stretch.frames)))
     return _fitted(stretch, size, fit, every, path.stem)
 
 
@@ -88,13 +98,14 @@ def prepare_clip(
     """Make a clip of frames that are in memory already.
 
     Args:
-        frames: [N, Hs, Ws, 3] float 0-1, or [N, Hs, Ws, 4] with straight alpha, which is laid over white.
+        frames: [N, Hs, Ws, 3] float 0-1, or [N, Hs, Ws, 4] with straight alpha, which is laid over white. Values
+            a little outside, as sharp resampling leaves them, are clamped.
         fps: rate of `frames`.
         audio: sound beginning with frame 0.
         size, fit, every, limit, start: as in `load_clip`.
 
     Raises:
-        DragAVideoError: no frames, a wrong number of channels, NaN, values outside 0-1, or a number out of range.
+        DragAVideoError: no frames, a wrong number of channels, NaN, values far outside 0-1, or a number out of range.
     """
     _check_numbers(every, limit, start)
     if frames.ndim != 4 or frames.shape[-1] not in (3, 4):
@@ -110,15 +121,20 @@ def prepare_clip(
     if not torch.isfinite(taken).all():
         raise DragAVideoError("The frames hold NaN or infinity; check the node or program that made them.")
     low, high = float(taken.min()), float(taken.max())
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
+    if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         raise DragAVideoError(
             f"The frames hold values from {low:.3g} to {high:.3g}; expected 0 to 1 (divide 8-bit values by 255)."
         )
     taken = taken.clamp(0.0, 1.0)
     if taken.shape[-1] == 4:
         taken = over_background(taken)
-    sound = None if audio is None else audio.cut(start / fps, len(taken) * every / fps)
+    sound = None if audio is None else _cut(audio, fps, every, start, len(taken))
     return _fitted(VideoStretch(taken, indices, fps, sound), size, fit, every, name)
+
+
+def _cut(audio: Audio, fps: float, every: int, start: int, count: int) -> Audio:
+    """What sounds during `count` frames from frame `start` on, every `every`-th of them taken."""
+    return audio.cut(start / fps, count * every / fps)
 
 
 def _fitted(stretch: VideoStretch, size: int | Size, fit: str, every: int, name: str) -> Clip:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .errors import DragAVideoError
+from .instruction import DragInstruction, load_instruction
 
 FOLDER = Path(__file__).parent / "bundled" / "examples"
 
@@ -42,6 +43,14 @@ class Example:
 def names() -> list[str]:
     """The examples there are."""
     return sorted(path.stem for path in FOLDER.glob("*.mp4") if path.with_suffix(".json").is_file())
+
+
+def known_part(clip_name: str, instruction: DragInstruction) -> KnownPart | None:
+    """What is known of the dragged part: None for other clips than examples, and for other drags than their own."""
+    if clip_name not in names():
+        return None
+    own = example(clip_name)
+    return own.known if instruction.pairs == load_instruction(own.instruction).pairs else None
 
 
 def example(name: str) -> Example:

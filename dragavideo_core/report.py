@@ -89,7 +89,12 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
         DragAVideoError: the folder cannot be written.
     """
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(_finite(report), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(report_text(report) + "\n", encoding="utf-8")
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """A report as JSON; numbers that are not finite become null."""
+    return json.dumps(_finite(report), indent=2)
 
 
 def _distances(clip: Clip, result: DragResult, known: KnownPart | None) -> measure.DragDistances:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
 def sample_features(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """F(p): bilinear feature vectors at points.
+
+    Gathered cell by cell: `grid_sample` has no border padding, and no gradient, on Apple's GPUs.
 
     Args:
         features: [N, F, h, w], of any resolution, covering the whole frame.
@@ -18,8 +19,20 @@ def sample_features(features: Tensor, points: Tensor, size: tuple[int, int]) -> 
     Returns:
         [N, ..., F] fp32. Differentiable in `features`.
     """
+    height, width = features.shape[-2:]
+    cells = torch.tensor((width, height), dtype=torch.float32, device=features.device)
     extent = torch.tensor(size, dtype=torch.float32, device=features.device)
-    grid = (2 * points.to(features.device, torch.float32) + 1) / extent - 1
-    flat = grid.reshape(grid.shape[0], 1, -1, 2)
-    sampled = F.grid_sample(features.float(), flat, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled[:, :, 0].transpose(1, 2).reshape(*points.shape[:-1], features.shape[1])
+    flat = points.to(features.device, torch.float32).reshape(len(points), -1, 2)
+    places = torch.minimum(((flat + 0.5) * cells / extent - 0.5).clamp(min=0), cells - 1)
+    low = places.floor()
+    share, high = places - low, torch.minimum(low + 1, cells - 1)
+    vectors = features.float().flatten(2).transpose(1, 2)
+
+    def at(x: Tensor, y: Tensor) -> Tensor:
+        index = (y * width + x).long()[..., None].expand(-1, -1, vectors.shape[-1])
+        return vectors.gather(1, index)
+
+    right, down = share.unsqueeze(-1).unbind(-2)
+    upper = at(low[..., 0], low[..., 1]) * (1 - right) + at(high[..., 0], low[..., 1]) * right
+    lower = at(low[..., 0], high[..., 1]) * (1 - right) + at(high[..., 0], high[..., 1]) * right
+    return (upper * (1 - down) + lower * down).reshape(*points.shape[:-1], features.shape[1])

@@ -19,7 +19,7 @@ from . import host
 _LATENT_CHANNELS = 4
 
 
-def drag_model(model: Any, clip: Any, vae: Any, dtype: str | None) -> DragModel:
+def drag_model(model: Any, clip: Any, vae: Any, dtype: str) -> DragModel:
     """A core model with copies of the weights. Call outside inference mode.
 
     Raises:
@@ -45,7 +45,7 @@ def drag_model(model: Any, clip: Any, vae: Any, dtype: str | None) -> DragModel:
             scheduler,
             name="checkpoint",
             device=place,
-            dtype=DTYPES[dtype] if dtype else loading.pick_dtype(place),
+            dtype=DTYPES[dtype],
         )
 
 

@@ -114,6 +114,7 @@ class Decode(io.ComfyNode):
         progress = host.HostProgress()
         with host.running(model, clip, 2 * settings.micro_batch) as drag:
             decoded = host.halving(
+                model,
                 settings.micro_batch,
                 lambda count: decode_drag(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ _PREVIEW_SHARE = 0.1
 _BYTES_PER_PIXEL = 2500
 """Activations of an SD1.5-sized network for one frame without a graph, a generous guess; ComfyUI only makes room."""
 _GRAPH_FACTOR = 4
+MODEL_SIZE = 4 * 2**30
+"""Bytes to free before a model is loaded: a UNet and a VAE of SD1.5 in 16 bits and some air."""
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,21 @@ def device() -> torch.device:
     return torch.device(comfy.model_management.get_torch_device())
 
 
+def number_format(choice: str) -> str:
+    """fp32, bf16 or fp16. `auto` is what ComfyUI's options allow and what it knows to work on this very card.
+
+    bf16 before fp16, because the drag back-propagates, and small gradients vanish in fp16. fp32 off CUDA and ROCm.
+    """
+    place, manager = device(), comfy.model_management
+    if choice != "auto":
+        return choice
+    if place.type != "cuda":
+        return "fp32"
+    if manager.should_use_bf16(place):
+        return "bf16"
+    return "fp16" if manager.should_use_fp16(place) else "fp32"
+
+
 class _Networks(nn.Module):
     """UNet and VAE of a model as one module, which is what a patcher holds."""
 
@@ -82,7 +101,7 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
 
     def _move(self, place: torch.device) -> int:
         with torch.inference_mode(False), torch.no_grad():
-            if self.model.place() != torch.device(place):
+            if not _same_place(self.model.place(), place):
                 self.model.to(place)
         return int(self.model_size())
 
@@ -90,7 +109,7 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
         return self.model.place()
 
     def loaded_size(self) -> int:
-        return int(self.model_size()) if self.model.place() == torch.device(self.load_device) else 0
+        return int(self.model_size()) if _same_place(self.model.place(), self.load_device) else 0
 
     def partially_load(self, device_to: torch.device, *arguments: Any, **options: Any) -> int:
         return self._move(device_to)
@@ -98,9 +117,16 @@ class _Patcher(comfy.model_patcher.ModelPatcher):
     def partially_unload(self, device_to: torch.device, *arguments: Any, **options: Any) -> int:
         return self._move(device_to)
 
-    def detach(self, *arguments: Any, **options: Any) -> nn.Module:
-        self._move(self.offload_device)
+    def detach(self, unpatch_all: bool = True) -> nn.Module:
+        if unpatch_all:  # else ComfyUI only counts a loaded model anew, at the start of every node
+            self._move(self.offload_device)
         return self.model
+
+
+def _same_place(one: torch.device, other: torch.device) -> bool:
+    """Whether two names mean one device: what lies on "mps" says it lies on "mps:0"."""
+    one, other = torch.device(one), torch.device(other)
+    return one.type == other.type and (None in (one.index, other.index) or one.index == other.index)
 
 
 def managed(drag: DragModel) -> HostModel:
@@ -126,10 +152,14 @@ def computing() -> Iterator[None]:
 
 
 @contextmanager
-def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False) -> Iterator[DragModel]:
-    """The core model on its device, outside inference mode, with room for `frames` frames at a time."""
+def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False, beside: int = 0) -> Iterator[DragModel]:
+    """The core model on its device, outside inference mode, with room for `frames` frames at a time.
+
+    Args:
+        beside: bytes that something else will need on the device at the same time.
+    """
     width, height = clip.geometry.working_size
-    needed = frames * width * height * _BYTES_PER_PIXEL * (_GRAPH_FACTOR if gradients else 1)
+    needed = beside + frames * width * height * _BYTES_PER_PIXEL * (_GRAPH_FACTOR if gradients else 1)
     with computing():
         comfy.model_management.load_models_gpu([model.patcher], memory_required=needed)
         # Another model that shares these weights may have moved them; a LoRA's own weights only move here.
@@ -142,8 +172,11 @@ def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False) 
             comfy.model_management.soft_empty_cache()
 
 
-def halving(micro_batch: int, work: Callable[[int], _T]) -> _T:
+def halving(model: HostModel, micro_batch: int, work: Callable[[int], _T]) -> _T:
     """`work(micro_batch)`, again with half as many frames at a time whenever memory runs out.
+
+    Args:
+        model: the one that `work` runs; it stays where it is while others are evicted.
 
     Raises:
         DragAVideoError: memory does not even suffice for one frame.
@@ -151,7 +184,9 @@ def halving(micro_batch: int, work: Callable[[int], _T]) -> _T:
     while True:
         try:
             return work(micro_batch)
-        except torch.cuda.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not memory_ran_out(error):
+                raise
             reason = str(error).partition(". ")[0]
         # Outside of `except`, where the failed call's frames and their tensors are gone.
         comfy.model_management.soft_empty_cache()
@@ -162,7 +197,14 @@ def halving(micro_batch: int, work: Callable[[int], _T]) -> _T:
             )
         micro_batch = max(1, micro_batch // 2)
         _log.info("Drag-A-Video: memory ran out, going on with %d frames at a time", micro_batch)
-        comfy.model_management.free_memory(1e30, device())
+        loaded = comfy.model_management.current_loaded_models
+        comfy.model_management.free_memory(1e30, device(), [one for one in loaded if one.model is model.patcher])
+
+
+def memory_ran_out(error: Exception) -> bool:
+    """Whether it says so: CUDA has a class for it, Metal and CPUs have words."""
+    words = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in words for sign in _OUT_OF_MEMORY)
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------
@@ -191,7 +233,14 @@ class HostProgress:
         start = time.monotonic()
         if preview is None or start < self._next_preview:
             return None
-        picture = _pil(preview())
+        try:
+            picture = _pil(preview())
+        except RuntimeError as error:
+            if not memory_ran_out(error):
+                raise
+            _log.info("Drag-A-Video: no more previews in this node, they do not fit into memory")
+            self._next_preview = math.inf
+            return None
         cost = time.monotonic() - start
         self._next_preview = time.monotonic() + max(1.0, cost / _PREVIEW_SHARE)
         return "JPEG", picture, 512

@@ -49,5 +49,8 @@ class DDIMInversion(io.ComfyNode):
         progress = host.HostProgress()
         with host.running(model, clip, micro_batch) as drag:
             steps = steps or drag.preset.inversion_steps
-            inversion = host.halving(micro_batch, lambda count: invert(drag, clip, steps, prompt, count, progress))
+            refinements = drag.preset.inversion_refinements
+            inversion = host.halving(
+                model, micro_batch, lambda count: invert(drag, clip, steps, prompt, count, progress, refinements)
+            )
         return io.NodeOutput(inversion)

@@ -7,8 +7,6 @@ from comfy_api.latest import io
 from . import host, sockets
 
 _FOLDER = "diffusers/"
-_ROOM = 4 * 2**30
-"""Bytes to free before loading: a UNet and a VAE of SD1.5 in 16 bits and some air."""
 
 
 class LoadModel(io.ComfyNode):
@@ -47,11 +45,11 @@ class LoadModel(io.ComfyNode):
 
         if name == "bundled":
             path = name
-        elif name.startswith(_FOLDER):
+        elif name.startswith(_FOLDER) and name.removeprefix(_FOLDER) in host.diffusers_folders():
             path = str(host.diffusers_folders()[name.removeprefix(_FOLDER)])
         else:
             path = str(host.path_of("checkpoints", name))
-        host.make_room(_ROOM)
+        host.make_room(host.MODEL_SIZE)
         with host.computing():
-            drag = load_model(path, device=host.device(), dtype=None if dtype == "auto" else dtype)
+            drag = load_model(path, device=host.device(), dtype=host.number_format(dtype))
             return io.NodeOutput(host.managed(drag))

@@ -34,7 +34,13 @@ class LoraTuning(io.ComfyNode):
                 ),
                 io.Int.Input("batch_size", default=4, min=1, max=64, tooltip="Frames per training step."),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=2**63 - 1, tooltip="Same seed, same LoRA, on the same device."
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**63 - 1,
+                    # A widget of this name is otherwise given a new number with every run, which tunes again.
+                    control_after_generate=False,
+                    tooltip="Same seed, same LoRA, on the same device.",
                 ),
                 sockets.micro_batch_input(4, "Frames that are trained on"),
             ],
@@ -63,9 +69,10 @@ class LoraTuning(io.ComfyNode):
         settings = LoraSettings(iterations, rank, learning_rate, batch_size, seed)
         progress = host.HostProgress()
         with host.running(model, clip, min(micro_batch, batch_size), gradients=True) as drag:
-            latents = drag.encode(clip.frames)
+            count = len(clip.frames)
+            latents = drag.encode(clip.frames, lambda i: progress("encoding", i + 1, count))
             lora = host.halving(
-                micro_batch, lambda count: tune_lora(drag, latents, settings, prompt, progress, micro_batch=count)
+                model, micro_batch, lambda few: tune_lora(drag, latents, settings, prompt, progress, micro_batch=few)
             )
             tuned = with_lora(drag, lora)
         return io.NodeOutput(model.with_drag(tuned), lora)

@@ -38,6 +38,7 @@ class ModelFromCheckpoint(io.ComfyNode):
     def execute(cls, sd_model: Any, sd_clip: Any, sd_vae: Any, dtype: str) -> io.NodeOutput:
         from .checkpoint_weights import drag_model
 
+        host.make_room(host.MODEL_SIZE)
         with host.computing():
-            drag = drag_model(sd_model, sd_clip, sd_vae, None if dtype == "auto" else dtype)
+            drag = drag_model(sd_model, sd_clip, sd_vae, host.number_format(dtype))
             return io.NodeOutput(host.managed(drag))

@@ -127,7 +127,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
                     progress=progress,
                 )
 
-            return io.NodeOutput(host.halving(settings.micro_batch, optimise))
+            return io.NodeOutput(host.halving(model, settings.micro_batch, optimise))
 
 
 def chosen_preset(own: Preset, name: str, custom: str) -> Preset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from comfy_api.latest import io
+from comfy_api.latest import InputImpl, io
 from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
@@ -18,6 +18,22 @@ DEFAULT_SIZE = 512
 def working_size(size: int, model: host.HostModel | None) -> int:
     """The size to fit a clip to: what the person says, else what the model was made for."""
     return size or (model.drag.preset.size if model is not None else DEFAULT_SIZE)
+
+
+def whole_file(video: Any) -> str | None:
+    """The path of a VIDEO that is a file as it is, else None. Of a file only the frames that are taken get decoded.
+
+    Newer ComfyUIs can cut a VIDEO's time and picture without touching the file; such a one differs from its file.
+    """
+    path = video.get_stream_source() if type(video) is InputImpl.VideoFromFile else None
+    if not isinstance(path, str):
+        return None
+    plain = InputImpl.VideoFromFile(path)
+    try:
+        cut = video.get_dimensions() != plain.get_dimensions() or video.get_duration() != plain.get_duration()
+    except ValueError:  # it does not say how long it is
+        return None
+    return None if cut else path
 
 
 class PrepareClip(io.ComfyNode):
@@ -86,23 +102,17 @@ class PrepareClip(io.ComfyNode):
         audio: dict[str, Any] | None = None,
         model: host.HostModel | None = None,
     ) -> io.NodeOutput:
-        from ..dragavideo_core.clip import prepare_clip
+        from ..dragavideo_core.clip import load_clip, prepare_clip
 
         if (images is None) == (video is None):
             raise DragAVideoError("Connect either images or video to Prepare Clip, one of the two.")
-        if video is not None:
+        path = None if video is None else whole_file(video)
+        if video is not None and path is None:
             parts = video.get_components()
             images, fps = parts.images, float(parts.frame_rate)
-            audio = audio or parts.audio
+            audio = parts.audio if audio is None else audio
+        options: dict[str, Any] = {"fit": fit, "every": every, "limit": limit, "start": start}
+        options |= {"size": working_size(size, model), "audio": host.audio_in(audio)}
         with host.computing(), torch.no_grad():
-            clip = prepare_clip(
-                images,
-                fps,
-                host.audio_in(audio),
-                size=working_size(size, model),
-                fit=fit,
-                every=every,
-                limit=limit,
-                start=start,
-            )
+            clip = prepare_clip(images, fps, **options) if path is None else load_clip(path, **options)
             return io.NodeOutput(clip, host.image(clip.source), clip.fps, ui=clip_shown(clip))

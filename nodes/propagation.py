@@ -14,7 +14,11 @@ from .for_editor import tracks_shown
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
     from ..dragavideo_core.instruction import DragInstruction
+    from ..dragavideo_core.propagation.point_sets import PointSets
 
+_MICRO_BATCH = 4
+_SAM_ACTIVATIONS = 3 * 2**30
+"""Bytes that SAM's image encoder takes beside its weights, a generous guess; ComfyUI only makes room."""
 NO_SAM = "none (GrabCut)"
 
 
@@ -94,16 +98,24 @@ class PointSetPropagation(io.ComfyNode):
             settings = replace(settings, set_side=set_side)
         if targets != "preset":
             settings = replace(settings, targets=targets)
-        with host.running(model, clip, 1) as drag:
-            sam = None if sam_file == NO_SAM else sam_segmenter(host.path_of(host.SAMS, sam_file), drag.device)
-            found = propagate(
-                drag,
-                clip,
-                points,
-                settings,
-                segmenter=sam,
-                mask=None if mask is None else host.given(mask),
-                inversion=inversion,
-                progress=host.HostProgress(),
-            )
+        sam_path = None if sam_file == NO_SAM else host.path_of(host.SAMS, sam_file)
+        beside = 0 if sam_path is None else sam_path.stat().st_size + _SAM_ACTIVATIONS
+        progress = host.HostProgress()
+        with host.running(model, clip, _MICRO_BATCH, beside=beside) as drag:
+            sam = None if sam_path is None else sam_segmenter(sam_path, drag.device)
+
+            def found_with(micro_batch: int) -> PointSets:
+                return propagate(
+                    drag,
+                    clip,
+                    points,
+                    settings,
+                    segmenter=sam,
+                    mask=None if mask is None else host.given(mask),
+                    inversion=inversion,
+                    micro_batch=micro_batch,
+                    progress=progress,
+                )
+
+            found = host.halving(model, _MICRO_BATCH, found_with)
             return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,13 +42,13 @@ class DragReport(io.ComfyNode):
     @classmethod
     def execute(cls, model: host.HostModel, clip: Clip, points: DragInstruction, result: host.DragRun) -> io.NodeOutput:
         from ..dragavideo_core import draw, examples
-        from ..dragavideo_core.report import drag_report
+        from ..dragavideo_core.report import drag_report, report_text
 
         run = result.result
-        known = examples.example(clip.name).known if clip.name in examples.names() else None
+        known = examples.known_part(clip.name, points)
         with host.computing(), torch.no_grad():
             report = drag_report(model.drag, clip, points, result.preset, run, known)
-            text = json.dumps(report, indent=2)
+            text = report_text(report)
             reconstruction = clip.geometry.frames_to_source(run.decoded.reconstruction, clip.source)
             sheet = draw.drag_sheet(draw.overlay(clip.source, run.point_sets), reconstruction, run.frames)
             curves = [("loss", run.offsets.losses), ("distance to target (working px)", run.offsets.distances)]

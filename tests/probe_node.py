@@ -1,12 +1,14 @@
 """Custom nodes for the tests, copied into their ComfyUI.
 
 TestProbe tells a hash of everything behind a socket, at two times; TestSdxl makes a MODEL of another family;
-TestWords makes CONDITIONING without a text encoder; TestNoSound makes AUDIO that cannot be read.
+TestWords makes CONDITIONING without a text encoder; TestNoSound makes AUDIO that cannot be read; TestMemory lets memory
+run out.
 """
 
 import dataclasses
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 
 import torch
@@ -128,7 +130,44 @@ class NoSoundNode:
         return (NoSound(),)
 
 
+class MemoryNode:
+    """Has the pack's memory management evict to a place where weights are lost, and memory run out."""
+
+    CATEGORY = "tests"
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"model": ("DRAGAVIDEO_MODEL",), "clip": ("DRAGAVIDEO_CLIP",)}}
+
+    def run(self, model, clip):
+        host = sys.modules[type(model).__module__]
+        place, nowhere = torch.device("cpu"), torch.device("meta")
+        patcher = type(model.patcher)(model.patcher.model, load_device=place, offload_device=nowhere)
+        watched = dataclasses.replace(model, patcher=patcher)
+        calls = []
+
+        def work(drag, micro_batch, words):
+            calls.append((micro_batch, str(next(drag.unet.parameters()).device)))
+            if micro_batch > 1:
+                raise words
+            return micro_batch
+
+        for words in (torch.cuda.OutOfMemoryError("CUDA out of memory."), RuntimeError("MPS backend out of memory")):
+            with host.running(watched, clip, 2) as drag:
+                host.halving(watched, 4, lambda count, drag=drag, words=words: work(drag, count, words))
+        with host.running(watched, clip, 2):
+            try:
+                host.halving(watched, 2, lambda count: 1 / 0)
+            except ZeroDivisionError:
+                calls.append("other errors pass")
+        return {"ui": {"text": [json.dumps(calls)]}}
+
+
 NODE_CLASS_MAPPINGS = {
+    "TestMemory": MemoryNode,
     "TestProbe": ProbeNode,
     "TestSdxl": SdxlNode,
     "TestWords": WordsNode,

@@ -1,7 +1,6 @@
 """Clips: what can be read, what comes out again, and every refusal by its message."""
 
 import os
-import struct
 from fractions import Fraction
 
 import av
@@ -14,6 +13,7 @@ from dragavideo_core import video_io
 from dragavideo_core.clip import Audio, load_clip, prepare_clip
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.video_io import write_video
+from tests.films import write_turned
 
 EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "dragavideo_core", "bundled", "examples")
 
@@ -70,15 +70,10 @@ def test_variable_frame_rate_counts_by_index_and_reports_the_average(tmp_path):
 
 
 def test_rotation_metadata_is_applied(tmp_path):
-    """The tkhd matrix of a phone held upright: the picture is to be turned clockwise by a quarter."""
     frames = torch.zeros(2, 16, 32, 3)
     frames[:, :8, :16] = 1.0  # White in the stored picture's top left: top right when turned.
     path = tmp_path / "phone.mp4"
-    write_video(path, frames, 10)
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 4 + 40
-    data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 16 << 16, 0, 1 << 30)
-    path.write_bytes(data)
+    write_turned(path, frames)
     upright = load_clip(path, size=16, every=1).source
     assert upright.shape == (2, 32, 16, 3)
     assert upright[0, 4, 12].min() > 0.8 and upright[0, 4, 3].max() < 0.2 and upright[0, 28, 12].max() < 0.2
@@ -191,12 +186,20 @@ def test_prepared_frames(tmp_path):
         (torch.zeros(0, 8, 8, 3), "has no frames"),
         (torch.full((1, 8, 8, 3), float("nan")), "hold NaN or infinity"),
         (torch.full((1, 8, 8, 3), 200.0), "values from 200 to 200; expected 0 to 1"),
-        (torch.full((1, 8, 8, 3), -0.5), "values from -0.5 to -0.5; expected 0 to 1"),
+        (torch.full((1, 8, 8, 3), -1.0), "values from -1 to -1; expected 0 to 1"),
     ],
 )
 def test_frames_that_are_refused(frames, message):
     with pytest.raises(DragAVideoError, match=message):
         prepare_clip(frames, 24, size=16)
+
+
+def test_overshoot_of_sharp_resampling_is_clamped():
+    step = torch.zeros(1, 3, 16, 16)
+    step[..., 8:] = 1
+    sharp = torch.nn.functional.interpolate(step, scale_factor=4, mode="bicubic").permute(0, 2, 3, 1)
+    assert sharp.min() < -0.05 and sharp.max() > 1.05
+    assert torch.equal(prepare_clip(sharp, 24, size=16).source, sharp.clamp(0, 1))
 
 
 def test_a_rate_that_is_refused():
@@ -236,6 +239,9 @@ def test_sound_stays_in_step(tmp_path, channels, rate):
     prepared = prepare_clip(levels(20), 10, Audio(waveform, rate), size=16, every=2, limit=5, start=6)
     loud = (prepared.audio.waveform[0] > 0.5).nonzero().flatten().float() / rate
     assert loud.min() == pytest.approx(0.4, abs=0.001)
+    other = load_clip(path, size=16, every=2, limit=5, start=6, audio=Audio(waveform.roll(rate // 10, 1), rate))
+    loud = (other.audio.waveform[0] > 0.5).nonzero().flatten().float() / rate
+    assert loud.min() == pytest.approx(0.5, abs=0.001)
     write_video(tmp_path / "again.mp4", clip.source, clip.fps, clip.audio)
     with av.open(str(tmp_path / "again.mp4")) as container:
         video, sound = container.streams.video[0], container.streams.audio[0]

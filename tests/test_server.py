@@ -6,17 +6,21 @@ bundled model, to real files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from dragavideo_core.clip import load_clip
 from dragavideo_core.examples import names
 from dragavideo_core.model.loading import BUNDLED_FOLDER
 from dragavideo_core.video_io import read_video
 from tests.comfyui import ROOT, Events, Server
+from tests.films import write_turned
 from tests.graphs import Graph, drag_graph, node, points_graph
 from tests.tiny_server import TINY, tiny_comfyui, tiny_graph
 
@@ -133,6 +137,34 @@ def test_pictures_of_any_kind_become_a_clip(server: Server) -> None:
     assert "either images or video" in server.run(graph).error
 
 
+def test_a_video_file_is_read_as_everywhere_else(server: Server) -> None:
+    """Only the frames that are taken, upright: ComfyUI 0.3.75's own reading leaves a phone's film on its side."""
+    turned = server.base / "input" / "turned.mp4"
+    turned.parent.mkdir(exist_ok=True)
+    frames = torch.rand(6, 64, 96, 3, generator=torch.Generator().manual_seed(0))
+    write_turned(turned, frames)
+    options = {"fps": 24.0, "start": 1, "every": 2, "limit": 2, "size": 64, "fit": "crop"}
+    graph: Graph = {
+        "load": node("LoadVideo", file="turned.mp4"),
+        "clip": node("DragAVideoPrepareClip", video=["load", 0], **options),
+        "frames": node("GetImageSize", image=["clip", 1]),
+        "shown": node("PreviewAny", source=["frames", 1]),
+        "probe": node("TestProbe", value=["clip", 1]),
+    }
+    run = server.run(graph)
+    assert run.state == "success", run.error
+    own = load_clip(turned, **{name: options[name] for name in ("start", "every", "limit", "size", "fit")})
+    assert own.source.shape[1:] == (96, 64, 3)
+    assert run.outputs("shown")["text"] == ["96"]
+    told = json.loads(run.outputs("probe")["text"][0])
+    assert told["hash"] == hashlib.sha256(own.source.contiguous().numpy().tobytes()).hexdigest()
+    # One that is no file: made of pictures.
+    graph["made"] = node("CreateVideo", images=["clip", 1], fps=12.0)
+    graph["again"] = node("DragAVideoPrepareClip", video=["made", 0], **(options | {"start": 0, "every": 1}))
+    graph["probe_again"] = node("TestProbe", value=["again", 1])
+    assert json.loads(server.run(graph).outputs("probe_again")["text"][0])["hash"] == told["hash"]
+
+
 def test_tracks_go_out_and_come_in(server: Server) -> None:
     graph = points_graph(model=TINY, example="bunny", limit=2)
     graph["out"] = node(
@@ -241,6 +273,16 @@ def test_cancelled_drags_give_their_memory_back(server: Server) -> None:
             cancel_in_the_drag(server, graph, events)
         sizes.append(server.memory())
     assert max(sizes[4:]) - min(sizes[1:4]) < 48 * 2**20, sizes
+
+
+def test_memory_that_runs_out_is_halved_with_the_model_in_place(server: Server) -> None:
+    graph = tiny_graph()
+    graph["memory"] = node("TestMemory", model=["model", 0], clip=["clip", 0])
+    calls = json.loads(
+        server.run({key: graph[key] for key in ("model", "clip", "memory")}).outputs("memory")["text"][0]
+    )
+    halved = [[4, "cpu"], [2, "cpu"], [1, "cpu"]]
+    assert calls == [*halved, *halved, "other errors pass"]
 
 
 def test_quick_start_on_the_bundled_model(server: Server) -> None:

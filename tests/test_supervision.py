@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dragavideo_core.drag import supervision as sup
 from dragavideo_core.drag.tracking import advance, candidate_offsets, candidate_progress, tracking_cost
@@ -54,6 +55,20 @@ def test_features_are_sampled_bilinearly_at_pixel_centres(scene: dict[str, torch
             for s in range(S):
                 expected = literal_sample(scene["features"][n], *scene["handles"][n, p, s].tolist())
                 torch.testing.assert_close(found[n, p, s], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_sampling_and_its_gradient_are_those_of_grid_sample(scene: dict[str, torch.Tensor]) -> None:
+    features = scene["features"].requires_grad_()
+    points = scene["handles"] * 2.5 - 10  # some of them outside the frame
+    grid = ((2 * points + 1) / torch.tensor(SIZE) - 1).reshape(N, 1, -1, 2)
+    expected = F.grid_sample(features, grid, padding_mode="border", align_corners=False)[:, :, 0].transpose(1, 2)
+    found = sample_features(features, points, SIZE)
+    torch.testing.assert_close(found, expected.reshape(found.shape), atol=1e-5, rtol=1e-5)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    gradients = [
+        torch.autograd.grad((value.reshape(found.shape) * weights).sum(), features)[0] for value in (found, expected)
+    ]
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
 
 
 def test_patch_is_counted_in_half_resolution_cells() -> None:

@@ -46,6 +46,7 @@ def propagate(
     segmenter: Segmenter | None = None,
     mask: Tensor | None = None,
     inversion: Inversion | None = None,
+    micro_batch: int = 4,
     progress: Progress = silent,
 ) -> PointSets:
     """Propagate an instruction from its frame to the whole clip, outward in both directions.
@@ -71,6 +72,7 @@ def propagate(
             fitted warm start; GrabCut where none is given.
         mask: [Hs, Ws] or [N, Hs, Ws] in source pixels, bool or float (>= 0.5 may change).
         inversion: of this clip, if there is one; it saves the inversion to `settings.step`.
+        micro_batch: frames a network call; results do not depend on it.
 
     Raises:
         DragAVideoError: an instruction that does not fit the clip, a mask of another size or length or an empty one,
@@ -101,7 +103,8 @@ def propagate(
         again = expand_points(moved, settings.set_side, settings.set_spacing_px).float()
         front = _foreground(_segment(clip, frame, moved, segmenter), again, len(again))
         jobs.append(_Job(frame, again.flatten(0, 1), front.flatten(), groups[: len(points) * side]))
-    (moving, *others), still = _track(model, clip, jobs, pins.float(), key_frame, settings, inversion, progress)
+    features = _features(model, clip, settings, inversion, micro_batch, progress)
+    (moving, *others), still = _track(features, clip, jobs, pins.float(), key_frame, settings, progress)
     moving = with_corrections(moving, key_frame, corrected, others, side)
     # Joining compares tracks as they were found, so it comes first.
     known = torch.zeros_like(moving.visible)
@@ -224,24 +227,37 @@ class _Job:
     groups: Tensor
 
 
-def _track(
+def _features(
     model: DragModel,
+    clip: Clip,
+    settings: PropagationSettings,
+    inversion: Inversion | None,
+    micro_batch: int,
+    progress: Progress,
+) -> Tensor | None:
+    """What frames are compared by; None where there is nothing to find: an image drag needs no features."""
+    if len(clip.frames) == 1:
+        return None
+    step, block = settings.step, settings.feature_block
+    return dift_features(model, clip, step, block, inversion=inversion, micro_batch=micro_batch, progress=progress)
+
+
+def _track(
+    features: Tensor | None,
     clip: Clip,
     jobs: list[_Job],
     pins: Tensor,
     key_frame: int,
     settings: PropagationSettings,
-    inversion: Inversion | None,
     progress: Progress,
 ) -> tuple[list[Tracks], Tracks]:
     """Tracks of each job's points and of the pins [Q, 2], in working px."""
     count, size = len(clip.frames), clip.geometry.working_size
-    if count == 1:  # nothing to find: an image drag needs no features
+    if features is None:
         progress("propagation", 1, 1)
         return [Tracks(job.start[None], inside_frame(job.start, size)[None]) for job in jobs], Tracks(
             pins[None], inside_frame(pins, size)[None]
         )
-    features = dift_features(model, clip, settings.step, settings.feature_block, inversion=inversion, progress=progress)
     done = 0
 
     def on_frame() -> None:
