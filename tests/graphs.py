@@ -79,8 +79,8 @@ def api_form(workflow: dict[str, Any]) -> Graph:
         for socket in drawn["inputs"]:
             if "widget" in socket:
                 inputs[socket["name"]] = next(values)
-                if socket["name"] in ("seed", "noise_seed"):
-                    next(values)  # what the front end does to the seed after a run
+                if socket["name"] in ("seed", "noise_seed") and not drawn["type"].startswith("DragAVideo"):
+                    next(values)  # what the front end does to the seed after a run; ours say that they want none
             if socket["link"] is not None:
                 inputs[socket["name"]] = sources[socket["link"]]
         graph[str(drawn["id"])] = {"class_type": drawn["type"], "inputs": inputs}
