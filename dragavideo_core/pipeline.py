@@ -76,7 +76,8 @@ def drag_clip(
     validate_instruction(instruction, clip)
     _check_steps(preset)
     seconds: dict[str, float] = {}
-    origin = (weights_fingerprint(model.unet), model.dtype, clip.frames, prompt)
+    weights = [weights_fingerprint(network) for network in (model.unet, model.vae, model.text_encoder)]
+    origin = (weights, model.schedule, model.dtype, clip.frames, prompt)
 
     with _timed(seconds, "lora"):
         tuned, lora, key = _tuned(model, clip, preset, prompt, lora, store, progress, fingerprint(origin))

@@ -9,17 +9,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import DragAVideoError
 
 PRESET_FILE = "drag_preset.json"
 
 
+class _Checked:
+    """Settings that look at their values when they are made, whoever makes them."""
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            _check(name, getattr(self, name), kind)
+
+
+def _check(name: str, value: Any, kind: Any) -> None:
+    """Refuse a word that means nothing, steps that are no whole numbers, and numbers outside their range.
+
+    Raises:
+        DragAVideoError: naming the setting, the value and what was expected.
+    """
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise DragAVideoError(f"The setting '{name}' is {value!r}; choose {' or '.join(get_args(kind))}.")
+    if get_origin(kind) is tuple and not all(type(item) is int for item in value):
+        raise DragAVideoError(f"The setting '{name}' is {list(value)!r}; it must be whole numbers, for example [35].")
+    low, high = _RANGES.get(name, (float("-inf"), float("inf")))
+    if name in _RANGES and not low <= value <= high:
+        limits = f"at least {low:g}" if high == float("inf") else f"{low:g} to {high:g}"
+        raise DragAVideoError(f"The setting '{name}' is {value!r}; it must be {limits}.")
+
+
+_ANY = float("inf")
+_RANGES: dict[str, tuple[float, float]] = {
+    "set_side": (1, _ANY),
+    "range_cells": (0.01, _ANY),
+    "stride_cells": (0.01, _ANY),
+    "template_rate": (0, 1),
+    "frame_fusion": (0, 1),
+    "patch_radius_cells": (0, _ANY),
+    "iterations": (0, _ANY),
+    "micro_batch": (0, _ANY),
+    "size": (1, _ANY),
+}
+
+
 @dataclass(frozen=True)
-class LoraSettings:
+class LoraSettings(_Checked):
     """LoRA tuning on the clip's frames (Sec. 4.1; DragDiffusion's numbers). `iterations` 0 skips the stage."""
 
     iterations: int = 200
@@ -30,7 +68,7 @@ class LoraSettings:
 
 
 @dataclass(frozen=True)
-class PropagationSettings:
+class PropagationSettings(_Checked):
     """Point-set propagation (Sec. 3.2)."""
 
     set_side: int = 3
@@ -52,7 +90,7 @@ class PropagationSettings:
 
 
 @dataclass(frozen=True)
-class TrackerSettings:
+class TrackerSettings(_Checked):
     """Temporal-consistent point tracking (Sec. 3.4, Eq. 6 and 7)."""
 
     range_cells: float = 3.0
@@ -62,9 +100,17 @@ class TrackerSettings:
     shared: bool = True
     """One offset for all frames, as Eq. 6 has it; False searches each frame alone (Fig. 8's ablation)."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stride_cells > self.range_cells:
+            raise DragAVideoError(
+                f"The tracker's stride of {self.stride_cells:g} cells is wider than its range of {self.range_cells:g}, "
+                "so that no motion would ever be tried; choose a smaller stride."
+            )
+
 
 @dataclass(frozen=True)
-class DragSettings:
+class DragSettings(_Checked):
     """Latent-offset optimisation (Sec. 3.3). The defaults are the paper's."""
 
     steps: tuple[int, ...] = (42, 41, 35, 30)
@@ -102,7 +148,7 @@ class DragSettings:
 
 
 @dataclass(frozen=True)
-class DecodeSettings:
+class DecodeSettings(_Checked):
     """Denoising with the offsets (Sec. 3.3, last paragraph) and compositing."""
 
     cross_branch: bool = True
@@ -123,7 +169,7 @@ class DecodeSettings:
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(_Checked):
     """All settings that go with one set of weights."""
 
     name: str = "paper"
@@ -166,7 +212,8 @@ def override(settings: _Settings, values: Mapping[str, Any]) -> _Settings:
                 f"'{key}' is not a setting of {type(settings).__name__}; it has: {', '.join(sorted(known))}."
             )
         current = getattr(settings, key)
-        changes[key] = override(current, value) if isinstance(value, Mapping) else _like(current, value, key)
+        nested = is_dataclass(current) and isinstance(value, Mapping)
+        changes[key] = override(current, value) if nested else _like(current, value, key)
     return replace(settings, **changes)
 
 

@@ -143,6 +143,8 @@ def test_wrong_loras_are_refused(model, latents, lora, tmp_path):
     key = next(k for k in lora.tensors if "lora_up" in k)
     with pytest.raises(DragAVideoError, match="should be"):
         with_lora(model, replace(lora, tensors={**lora.tensors, key: torch.zeros(1, 2)}))
+    with pytest.raises(DragAVideoError, match="has a LoRA of its own already"):
+        with_lora(with_lora(model, lora), lora)
     with pytest.raises(DragAVideoError, match=r"saved as \.safetensors"):
         save_lora(lora, tmp_path / "x.pt")
     with pytest.raises(DragAVideoError, match="rank must be at least 1, not 0"):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from dragavideo_core.drag import optimizer
 from dragavideo_core.drag.offsets import LatentOffsets
 from dragavideo_core.drag.optimizer import optimise_offsets
 from dragavideo_core.drag.update import NormalisedMomentum, make_update, moments_of
@@ -15,6 +16,7 @@ from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.geometry import Geometry
 from dragavideo_core.inversion import Inversion, invert_latents
 from dragavideo_core.model.drag_model import DragModel
+from dragavideo_core.progress import silent
 from dragavideo_core.propagation.point_sets import PointSets
 from dragavideo_core.sampling import sample_features
 from dragavideo_core.settings import DragSettings, TrackerSettings
@@ -75,6 +77,25 @@ def test_micro_batches_equal_the_full_batch(model, inversion, point_sets, geomet
     torch.testing.assert_close(whole.offsets, parts.offsets, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(whole.progress, parts.progress)
     assert whole.offsets.abs().amax(dim=(1, 2, 3, 4)).min() > 0, "an offset of a selected step stayed untouched"
+
+
+def test_tracking_does_not_depend_on_micro_batches(model, inversion, point_sets, geometry) -> None:
+    """Also where one frame's features are much larger than another's: Eq. 6 adds frames up as they are."""
+    settings = replace(SETTINGS, warm_start="oval")
+    problem = optimizer.prepare_problem(model, inversion, point_sets, geometry, settings, TrackerSettings(), silent)
+    gains = torch.tensor([1.0, 20.0, 0.05])
+    scaled = tuple(first * gains.view(-1, 1, 1, 1, 1) for first in problem.first_features)
+    problem = replace(problem, first_features=scaled)
+    generator = torch.Generator().manual_seed(3)
+    shape = (N, scaled[0].shape[-1], 8, 8)
+    found = [torch.randn(shape, generator=generator) * gains.view(-1, 1, 1, 1) for _ in problem.steps]
+    travelled = torch.zeros(problem.handles.shape[:3])
+    ways = []
+    for batches in ([slice(0, N)], [slice(i, i + 1) for i in range(N)]):
+        split = [[features[frames] for frames in batches] for features in found]
+        passed = optimizer._Pass(batches, latents=[], features=split, graph=False)
+        ways.append(optimizer._track(problem, passed, travelled, whole_way=True))
+    torch.testing.assert_close(*ways)
 
 
 def test_the_gradient_is_that_of_the_written_out_loss(model, inversion, point_sets, geometry) -> None:
@@ -180,6 +201,11 @@ def test_arrived_handles_end_the_loop(model, inversion, point_sets, geometry) ->
 def test_a_hard_mask_keeps_offsets_inside(model, inversion, point_sets, geometry) -> None:
     result = run(model, inversion, point_sets, geometry, hard_mask=True)
     assert result.offsets[..., 0, :].abs().max() == 0 and result.offsets[..., 4, 4].abs().max() > 0
+    start = {"warm_start": "oval", "iterations": 0}
+    free = run(model, inversion, point_sets, geometry, **start)
+    held = run(model, inversion, point_sets, geometry, hard_mask=True, **start)
+    assert held.offsets[..., 0, :].abs().max() == 0 and held.offsets[..., 3, 4].abs().max() > 0
+    assert free.offsets[..., 0, :].abs().max() > 0, "the test would not see it"
 
 
 def test_pinned_points_are_held_like_what_lies_outside_the_mask(model, inversion, point_sets, geometry) -> None:
@@ -205,13 +231,15 @@ def test_a_preview_is_a_frame(model, inversion, point_sets, geometry) -> None:
     ("changes", "message"),
     [
         ({"steps": (9,)}, "inverted to step 5 only"),
-        ({"resume": "other steps"}, "belong to steps"),
+        ({"resume": {"steps": (4,), "iterations": 0}}, "belong to steps"),
+        ({"resume": {"update": "normalised", "iterations": 1}}, "another rule than 'adam'"),
+        ({"resume": {"patch_radius_cells": 0, "iterations": 0}}, "another feature block or patch radius"),
         ({"frames": 2}, "cover 2 frames and the inversion 3"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(model, inversion, point_sets, geometry, changes, message) -> None:
     if "resume" in changes:
-        changes = {"resume": run(model, inversion, point_sets, geometry, steps=(4,), iterations=0)}
+        changes = {"resume": run(model, inversion, point_sets, geometry, **changes["resume"])}
     if changes.pop("frames", None):
         point_sets = replace(
             point_sets,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from dragavideo_core import pipeline
 from dragavideo_core.clip import Clip, prepare_clip
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.instruction import DragInstruction, DragPair
+from dragavideo_core.inversion import invert
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.settings import PAPER, override
 from dragavideo_core.storage import StageStore
@@ -76,6 +79,20 @@ def test_more_iterations_go_on_from_the_kept_ones(model: DragModel, tmp_path: Pa
     torch.testing.assert_close(resumed.offsets.offsets, unbroken.offsets.offsets, atol=1e-5, rtol=1e-4)
     fewer = pipeline.drag_clip(model, clip, INSTRUCTION, preset=short, store=StageStore(tmp_path))
     assert fewer.offsets.iterations == 1
+
+
+def test_stages_of_another_codec_are_not_taken(tmp_path: Path) -> None:
+    """Checkpoints often share a UNet and differ in the VAE, whose latents mean something else."""
+    preset = override(PRESET, {"lora": {"iterations": 0}, "drag": {"iterations": 0}})
+    model = tiny_model()
+    other = replace(model, vae=copy.deepcopy(model.vae))
+    with torch.no_grad():
+        next(other.vae.parameters()).mul_(2)
+    for one in (model, other):
+        pipeline.drag_clip(one, clip_of(2), INSTRUCTION, preset=preset, store=StageStore(tmp_path))
+        kept = load_file(tmp_path / "inversion.safetensors")
+        fresh = invert(one, clip_of(2), preset.inversion_steps)
+        torch.testing.assert_close(kept["latents"], fresh.latents, atol=1e-5, rtol=1e-4)
 
 
 def test_a_stopped_drag_keeps_finished_stages_and_iterations(model: DragModel, tmp_path: Path) -> None:

@@ -174,7 +174,6 @@ def test_equations_6_and_7_literally(scene: dict[str, torch.Tensor], shared: boo
     cost = tracking_cost(scene["features"], template, handles, targets, candidates, patch, SIZE)
     found = advance(candidates, cost, visible, shared)
 
-    magnitude = template.abs().mean().item()
     for p in range(P):
         for s in range(S):
             table = torch.zeros(N, candidates.shape[-1])
@@ -184,7 +183,7 @@ def test_equations_6_and_7_literally(scene: dict[str, torch.Tensor], shared: boo
                     for r, offset in enumerate(patch):
                         x, y = (handles[n, p, s] + d * travelled + offset).tolist()
                         difference = literal_sample(scene["features"][n], x, y) - template[n, p, s, r]
-                        table[n, k] += difference.abs().mean().item() / len(patch) / magnitude
+                        table[n, k] += difference.abs().mean().item() / len(patch)
             torch.testing.assert_close(cost[:, p, s], table, atol=1e-4, rtol=1e-3)
             for n in range(N):
                 votes = (table * visible[:, p, s, None]).sum(0) if shared else table[n]

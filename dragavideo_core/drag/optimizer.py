@@ -2,8 +2,8 @@
 
 Memory does not grow with the clip. The frame average (Eq. 3) and the tracker's cost (Eq. 6) are sums over frames, and
 the loss falls apart into frames because the average is behind a stop-gradient. So with more frames than a micro-batch
-holds, a first pass without graph gathers the sums and a second one back-propagates a micro-batch at a time, to the very
-result of the full batch.
+holds, or several steps, a first pass without graph gathers the sums and a second one back-propagates a micro-batch of
+one step at a time, to the very result of the full batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from . import supervision as sup
 from .offsets import LatentOffsets
 from .problem import DragProblem, prepare_problem
 from .tracking import advance, candidate_offsets, candidate_progress, tracking_cost
-from .update import make_update, moments_of
+from .update import fits_rule, make_update, moments_of
 from .warm_start import FieldShape, clip_fields, exact_warm_start_offset, warm_start_offset
 
 STAGE = "latent offsets"
@@ -81,6 +81,8 @@ def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, prog
     offsets = torch.zeros(len(problem.steps), *problem.reference[top].shape)
     if problem.settings.warm_start != "none":
         offsets[0] = _warm_start(problem, point_sets, geometry, problem.settings.warm_start, progress)
+        if problem.settings.hard_mask:
+            offsets *= problem.editable
     fusion = problem.settings.frame_fusion
     templates = {
         f"template.{step}": sup.fuse_frames(first, problem.visible, fusion)
@@ -128,6 +130,18 @@ def _check_resume(problem: DragProblem, result: LatentOffsets) -> None:
             f"The offsets to go on from have shape {tuple(result.offsets.shape)}, this clip and instruction need "
             f"{expected}; start again without them."
         )
+    for step, first in zip(problem.steps, problem.first_features):
+        kept = result.state.get(f"template.{step}")
+        if kept is None or kept.shape != first.shape:
+            raise DragAVideoError(
+                "The offsets to go on from were optimised on another feature block or patch radius; set these as they "
+                "were, or start again without them."
+            )
+    if not fits_rule(problem.settings.update, result.state):
+        raise DragAVideoError(
+            f"The offsets to go on from were optimised by another rule than '{problem.settings.update}'; set 'update' "
+            "as it was, or start again without them."
+        )
 
 
 def _iterations(problem: DragProblem, result: LatentOffsets, progress: Progress) -> Iterator[LatentOffsets]:
@@ -144,7 +158,7 @@ def _iterations(problem: DragProblem, result: LatentOffsets, progress: Progress)
 
         passed = _first_pass(problem, offsets, report)
         # Nothing has moved before the first update, unless the latents start warped.
-        if iteration > 0 or settings.warm_start != "none":
+        if iteration > 0 or result.warm_start != "none":
             travelled = _track(problem, passed, travelled, whole_way=iteration == 0)
         current = sup.positions(problem.handles, problem.targets, travelled)
         templates = _refresh(problem, passed, templates, current)
@@ -177,7 +191,7 @@ def _iterations(problem: DragProblem, result: LatentOffsets, progress: Progress)
 
 @dataclass(frozen=True)
 class _Pass:
-    """What the chain gave at the selected steps, [step][micro-batch]; with a graph if one micro-batch holds all."""
+    """What the chain gave at the selected steps, [step][micro-batch]; with a graph if there is one of both."""
 
     batches: list[slice]
     latents: list[list[Tensor]]
@@ -187,7 +201,8 @@ class _Pass:
 
 def _first_pass(problem: DragProblem, offsets: Tensor, tick: Callable[[], None]) -> _Pass:
     batches = micro_batches(offsets.shape[1], problem.settings.micro_batch)
-    graph = len(batches) == 1
+    # Of one step at a time: the graphs of all steps together are what memory runs out on.
+    graph = len(batches) == len(problem.steps) == 1
     latents: list[list[Tensor]] = [[] for _ in problem.steps]
     features: list[list[Tensor]] = [[] for _ in problem.steps]
     for frames in batches:
@@ -207,11 +222,13 @@ def _track(problem: DragProblem, passed: _Pass, travelled: Tensor, whole_way: bo
         candidates = candidate_progress(travelled, problem.length, candidate_offsets(problem.tracker))
     cost = torch.zeros_like(candidates)
     for template, per_batch in zip(problem.first_features, passed.features):
+        magnitude = template.abs().mean().clamp_min(1e-8)  # makes steps alike, and is one for all frames
         for frames, features in zip(passed.batches, per_batch):
-            cost[frames] += tracking_cost(
+            at_step = tracking_cost(
                 features.detach().cpu(), template[frames], problem.handles[frames], problem.targets[frames],
                 candidates[frames], problem.patch, problem.size,
             )  # fmt: skip
+            cost[frames] += at_step / magnitude
     return advance(candidates, cost, problem.visible, problem.tracker.shared)
 
 

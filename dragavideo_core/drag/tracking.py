@@ -13,6 +13,9 @@ from ..sampling import sample_features
 from ..settings import TrackerSettings
 from .supervision import CELL_PX, unit_directions
 
+_CANDIDATES_AT_ONCE = 16
+"""A long drag has hundreds of candidates after a warm start, each with the features of every patch."""
+
 
 def candidate_offsets(tracker: TrackerSettings) -> Tensor:
     """The offsets of [-l, l] that Eq. 6 tries, in working px, nearest to zero first so that a tie means no motion."""
@@ -30,7 +33,9 @@ def tracking_cost(
     features: Tensor, template: Tensor, handles: Tensor, targets: Tensor, candidates: Tensor, patch: Tensor,
     size: tuple[int, int],
 ) -> Tensor:  # fmt: skip
-    """The summand of Eq. 6 at one step: L1 distance to the template at every candidate.
+    """The summand of Eq. 6 at one step: mean L1 distance to the template at every candidate.
+
+    The paper compares single feature vectors; here they are those of a patch, as in motion supervision.
 
     Args:
         features: [N, F, h, w].
@@ -41,20 +46,22 @@ def tracking_cost(
         size: (W, H) of the working frame.
 
     Returns:
-        [N, P, S, K], divided by the template's mean magnitude so that steps can be added up.
+        [N, P, S, K].
     """
     direction, _ = unit_directions(handles, targets)
-    centres = handles.unsqueeze(3) + direction.unsqueeze(3) * candidates.unsqueeze(-1)
-    found = sample_features(features, centres.unsqueeze(4) + patch, size)
-    cost = (found - template.unsqueeze(3)).abs().mean(dim=(-1, -2))
-    return cost / template.abs().mean().clamp_min(1e-8)
+    costs = []
+    for part in candidates.split(_CANDIDATES_AT_ONCE, dim=-1):
+        centres = handles.unsqueeze(3) + direction.unsqueeze(3) * part.unsqueeze(-1)
+        found = sample_features(features, centres.unsqueeze(4) + patch, size)
+        costs.append((found - template.unsqueeze(3)).abs().mean(dim=(-1, -2)))
+    return torch.cat(costs, dim=-1)
 
 
 def advance(candidates: Tensor, cost: Tensor, visible: Tensor, shared: bool) -> Tensor:
     """Eq. 6 and 7: the progress [N, P, S] with the least cost.
 
     Args:
-        candidates, cost: [N, P, S, K]; column k is the same offset in every frame.
+        candidates, cost: [N, P, S, K]; column k is the same offset in every frame, or the same share of the way.
         visible: [N, P, S] bool: only these have a say.
         shared: add the cost over frames and take one offset for all (the paper), or let each frame choose.
     """

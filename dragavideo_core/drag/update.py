@@ -8,6 +8,11 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+_MOMENTS = {
+    "adam": {"moment.step", "moment.exp_avg", "moment.exp_avg_sq"},
+    "normalised": {"moment.momentum_buffer"},
+}
+
 
 class NormalisedMomentum(torch.optim.Optimizer):
     """Momentum step whose largest cell moves by lr in every channel's root mean square.
@@ -56,6 +61,12 @@ def make_update(
     if moments:
         optimizer.state[offsets] = moments
     return optimizer
+
+
+def fits_rule(rule: Literal["adam", "normalised"], state: dict[str, Tensor]) -> bool:
+    """Whether the moments in `state` are those of the rule; having none fits both."""
+    moments = {key for key in state if key.startswith("moment.")}
+    return not moments or moments == _MOMENTS[rule]
 
 
 def moments_of(optimizer: torch.optim.Optimizer, offsets: Tensor) -> dict[str, Tensor]:

@@ -232,6 +232,10 @@ def _adapted(base: Any, rank: int, seed: int) -> Any:
     """A private copy of the UNet with a fresh fp32 adapter (down random, up zero) as its only trainable weights."""
     from peft import LoraConfig
 
+    if ADAPTER in getattr(base, "peft_config", {}):
+        raise DragAVideoError(
+            "The model has a LoRA of its own already; connect the untuned model, or leave out the second LoRA."
+        )
     unet = private_unet(base)
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(TARGETS), init_lora_weights=True)
     with torch.random.fork_rng(devices=[]):

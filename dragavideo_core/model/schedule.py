@@ -106,7 +106,8 @@ def from_scheduler(scheduler: Any, num_steps: int = DEFAULT_STEPS) -> DdimSchedu
     return DdimSchedule(
         alphas_cumprod=alphas,
         num_steps=num_steps,
-        # Euler and DPM configurations often leave these out; the values are Stable Diffusion's own.
+        # A configuration that leaves these out means Stable Diffusion's own. An Euler or DPM scheduler made without
+        # a configuration has a value, its class's, and that is taken.
         steps_offset=int(config.get("steps_offset", 1)),
         final_alpha=1.0 if config.get("set_alpha_to_one", False) else float(alphas[0]),
         prediction_type=prediction,

@@ -21,7 +21,7 @@ class PointSets:
         handles: [N, P, S, 2] float; S points a pair, the clicked handle in the middle (index S // 2). Invisible
             points have the position that their neighbours' motion suggests, which may lie outside the frame.
         targets: [N, P, S, 2] float, one for each handle point.
-        visible: [N, P, S] bool; a pair is not supervised where it is False.
+        visible: [N, P, S] bool; a point is not supervised where it is False.
         foreground: [P, S] bool, on the key frame: tracked by its own features rather than by Eq. 1.
         masks: [N, Hs, Ws] bool: where the edit may change the picture.
         pinned: [N, Q, 2] float: points that shall stay where they are in each frame.
