@@ -108,6 +108,46 @@ def test_points_are_the_pixels_that_were_clicked(front: FrontEnd, turn: int) -> 
 
 
 @in_all
+def test_undo_in_the_editor_is_the_editors_and_the_graphs_undo_keeps_it(front: FrontEnd) -> None:
+    node = prepared(front, "wide.mp4")
+    front.look_at(node, 1)
+    editor, page = front.editors.last, front.page
+    hand = Hand(front, editor, find_screen(front, editor, SIZES["wide.mp4"]))
+    hand.drag((60, 50), (90, 60))
+    hand.drag((160, 90), (200, 100))
+    made = editor.element_handle()
+    pairs = f"([id, count]) => {PINS.replace('pinned_points', 'pairs')} === count"
+
+    def has(count: int) -> None:
+        page.wait_for_timeout(300)  # the front end answers keys some frames later
+        page.wait_for_function(pairs, arg=[node, count])
+
+    page.keyboard.press("Control+z")
+    has(1)
+    page.keyboard.press("Control+y")
+    has(2)
+    editor.locator("button[data-name=text]").click()
+    page.keyboard.type("typed ")
+    page.keyboard.press("Control+z")
+    has(2)
+    assert editor.locator("textarea").is_visible()
+    editor.locator("button[data-name=large]").click()
+    dialog = page.locator("dialog")
+    dialog.locator("textarea").press("Escape")
+    page.keyboard.press("Control+z")
+    has(1)
+    assert dialog.is_visible() and made.evaluate("element => element.isConnected")
+    dialog.locator("button[data-name=large]").click()
+
+    page.mouse.click(1500, 1200)
+    page.keyboard.press("Control+z")
+    has(2)
+    front.look_at(node, 1)
+    find_marks(front, front.editors.last)
+    assert not front.problems
+
+
+@in_all
 def test_points_survive(front: FrontEnd) -> None:
     file = CASES[front.kind][2]
     node, meant = drawn(front, file, 1)

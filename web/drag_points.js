@@ -23,9 +23,6 @@ const comfy = {
   updates,
   words: () => words(locale()),
   runs: createRuns(api, root, updateAll),
-  /** A short message in the corner. */
-  notify: (message, severity = "info") =>
-    app.extensionManager.toast.add({ severity, summary: message, life: 4000 }),
   /** Makes the present state of the graph one that undo returns to. */
   capture() {
     const tracker = app.extensionManager.workflow.activeWorkflow?.changeTracker;

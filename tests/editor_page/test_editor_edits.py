@@ -114,6 +114,29 @@ def test_clear_is_one_edit(filled: Editor) -> None:
     assert len(filled.changes()) == 2
 
 
+def test_clear_forgets_a_handle_that_waits(filled: Editor) -> None:
+    filled.click((30, 30))
+    filled.button("clear").click()
+    filled.click((60, 60))
+    assert filled.last()["pairs"] == [] and len(filled.changes()) == 1
+
+
+def test_a_button_that_greys_out_hands_the_keys_to_the_editor(filled: Editor) -> None:
+    """The page would have them else, and with a node selected Delete would take it away."""
+    filled.button("clear").click()
+    assert filled.button("clear").is_disabled()
+    assert filled.page.evaluate("page.editor.element.shadowRoot.activeElement?.className") == "panel"
+
+
+def test_another_tool_in_the_middle_of_a_drag_ends_it(filled: Editor) -> None:
+    filled.page.mouse.move(*filled.at((30, 30)))
+    filled.page.mouse.down()
+    filled.page.mouse.move(*filled.at((60, 60)))
+    filled.press("2")
+    filled.page.mouse.up()
+    assert not filled.changes()
+
+
 # Keys alone
 
 
@@ -131,6 +154,25 @@ def test_keys_alone_set_move_and_delete(editor: Editor) -> None:
     editor.press("Escape", "Tab", "Delete")
     assert editor.last()["pairs"] == []
     assert len(editor.changes()) == 5
+
+
+def test_a_held_arrow_key_is_one_edit(filled: Editor) -> None:
+    filled.canvas.focus()
+    filled.press("Tab", "ArrowDown")
+    for _ in range(30):
+        filled.page.keyboard.down("ArrowRight")
+    filled.page.keyboard.up("ArrowRight")
+    assert filled.last()["pairs"][0]["handle"] == [130, 61]
+    assert len(filled.changes()) == 3  # down, the first step to the right, the others
+    filled.press("Control+z", "Control+z", "Control+z")
+    assert filled.last() == TEXT
+
+
+def test_the_keyboards_cursor_is_said(editor: Editor) -> None:
+    editor.canvas.focus()
+    editor.press("ArrowRight", "ArrowRight")
+    said = editor.page.locator("[aria-live]").inner_text()
+    assert said.startswith("Cursor at 162") and editor.status() == said
 
 
 def test_tab_leaves_after_the_last_point(filled: Editor) -> None:
@@ -185,3 +227,14 @@ def test_touch_draws_and_two_fingers_zoom(make: Make) -> None:
     assert then[0] - now[0] > 1.7 * (end[0] - start[0])
     assert len(editor.changes()) == 2  # the pinch cancelled what the first finger had begun
     assert editor.button("clear").is_disabled()
+
+    # A handle that waits is still there after zooming in to where its target lies.
+    send("touchStart", (start[0] + 10, start[1]))
+    send("touchEnd")
+    send("touchStart", (start[0] - 30, start[1]))
+    send("touchStart", (start[0] - 30, start[1]), (start[0] + 30, start[1]))
+    send("touchMove", (start[0] - 40, start[1]), (start[0] + 40, start[1]))
+    send("touchEnd")
+    send("touchStart", (start[0] + 60, start[1]))
+    send("touchEnd")
+    assert len(editor.changes()) == 3 and len(editor.last()["pairs"]) == 1

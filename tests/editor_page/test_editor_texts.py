@@ -84,6 +84,15 @@ def test_read_only_shows_and_edits_nothing(filled: Editor) -> None:
     assert len(filled.changes()) == 1
 
 
+def test_what_came_while_it_was_linked_is_nothing_to_undo(filled: Editor) -> None:
+    filled.draw((30, 30), (50, 50))
+    filled.call("setReadOnly", "The points come from Example Clip.")
+    filled.call("setText", '{"pairs": []}')
+    filled.call("setReadOnly", "")
+    filled.call("setText", json.dumps(TEXT))
+    assert filled.button("undo").is_disabled()
+
+
 def test_no_clip_says_why(editor: Editor) -> None:
     editor.page.evaluate("page.editor.setClip(null, 'There is no x.mp4 in the input folder.')")
     assert editor.page.locator(".message").inner_text() == "There is no x.mp4 in the input folder."

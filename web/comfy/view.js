@@ -6,10 +6,13 @@ import { createEditor } from "../editor/index.js";
 import { createWatch } from "./chain.js";
 import { fileClip, runClip, runTracks } from "./clips.js";
 import { nodeOf, placeOf } from "./links.js";
+import { keepOwnUndo } from "./undo.js";
 import { clipOrigin, drawsFrom, instructionOrigin } from "./upstream.js";
 
 /** Half side of a mask point's patch in all presets, as a share of the working size, which is the root of an area. */
 const MASK_SHARE = 1 / 16;
+/** Emptied holders that are still on the page, by the id of their node: see `takePlace`. */
+const left = new Map();
 /** Shown while the points come from a node that only a run makes tell them. */
 const UNKNOWN = '{"version": 1, "pairs": []}';
 
@@ -51,8 +54,9 @@ export function createView({ node, text, holder }, comfy) {
   }
 
   function open() {
-    editor = createEditor({ locale: comfy.locale(), change: write, notify: comfy.notify });
+    editor = createEditor({ locale: comfy.locale(), change: write, keysFrom: keepOwnUndo });
     shown = {};
+    requestAnimationFrame(() => requestAnimationFrame(takePlace));
     holder.replaceChildren(editor.element);
     comfy.updates.add(update);
   }
@@ -64,6 +68,14 @@ export function createView({ node, text, holder }, comfy) {
     editor.destroy();
     editor = null;
     holder.replaceChildren();
+    if (holder.isConnected) left.set(node.id, new WeakRef(holder));
+  }
+
+  /** After undo, Nodes 2.0 goes on with the component of the node that had this id, and with its element. */
+  function takePlace() {
+    const old = left.get(node.id)?.deref();
+    left.delete(node.id);
+    if (old?.isConnected && !holder.isConnected) old.replaceWith(holder);
   }
 
   function write(value) {

@@ -19,6 +19,8 @@ const CLICK_CSS_PX = 3;
 export function createGestures(model, say) {
   let drag = null;
   let epoch = 0;
+  /** The handle that waited for its target when the gesture began. */
+  let waited = null;
 
   // A text from outside, an undo or another frame in the middle of a drag ends it.
   const alive = () => drag !== null && epoch === model.epoch;
@@ -35,6 +37,7 @@ export function createGestures(model, say) {
   function down(touch) {
     if (!model.canEdit) return false;
     [model.cursor, model.hover] = [null, null];
+    waited = model.pending;
     const hit = touch.anew || model.pending ? null : hitAt(touch);
     if (model.tool === "erase") drag = beginErasing(touch);
     else if (hit) drag = beginMoving(hit, touch);
@@ -159,6 +162,12 @@ export function createGestures(model, say) {
     cancel() {
       drag = null;
       model.cancel();
+    },
+    /** The same, but a handle that waited before goes on waiting: two fingers zoom in to where its target lies. */
+    interrupt() {
+      drag = null;
+      model.cancel();
+      model.pending = waited;
     },
     /** The pointer is over this place with nothing pressed. */
     hover(touch) {

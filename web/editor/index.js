@@ -36,6 +36,8 @@ import { createWords } from "./words.js";
  * @typedef {object} Host
  * @property {(text: string) => void} change takes the new instruction after every finished edit
  * @property {string} [locale] such as "en" or "zh"
+ * @property {(element: HTMLElement) => void} [keysFrom] told of each element of the page that has the focus when the
+ *   editor has it
  */
 
 /**
@@ -51,6 +53,7 @@ export function createEditor(host) {
   const element = el("div", { class: "dragavideo-editor", "data-capture-wheel": "true" });
   const root = element.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [sheet];
+  host.keysFrom?.(element);
 
   const model = createModel((text) => host.change(text), refresh);
   const sayer = createSayer(word, refresh);
@@ -85,10 +88,10 @@ export function createEditor(host) {
   const footer = el("div", { class: "status" }, status, choices.element);
   const message = el("div", { class: "message" });
   const stage = el("div", { class: "stage" }, surface.element, message, text.element);
-  const panel = el("div", { class: "panel", role: "group", "aria-label": word("editor") },
+  const panel = el("div", { class: "panel", role: "group", tabindex: "-1", "aria-label": word("editor") },
     toolbar.element, stage, timeline.element, problem, footer, list.element, sayer.element);
   root.append(panel);
-  const large = createLarge(panel, root, { word, sheet, changed: () => { viewport.fit(); refresh(); } });
+  const large = createLarge(panel, root, { word, sheet, changed: moved, keysFrom: host.keysFrom });
 
   prepareCanvas();
   const pointers = listenToPointers(surface.canvas, {
@@ -109,6 +112,12 @@ export function createEditor(host) {
     surface.element.append(help);
     const attributes = { role: "application", "aria-label": word("editor"), "aria-describedby": "help" };
     for (const [name, value] of Object.entries(attributes)) surface.canvas.setAttribute(name, value);
+  }
+
+  function moved() {
+    viewport.fit();
+    refresh();
+    if (!text.open) surface.canvas.focus({ preventScroll: true });
   }
 
   function toggleText(open) {
@@ -160,8 +169,7 @@ export function createEditor(host) {
       refresh();
     },
     setReadOnly(reason) {
-      model.readOnly = reason || "";
-      model.cancel();
+      model.setReadOnly(reason || "");
     },
     /** Half side of a mask point's patch in source px, for show; 0 shows none. */
     setMaskRadius(px) {

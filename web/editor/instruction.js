@@ -53,7 +53,7 @@ export function parseInstruction(text) {
   }
   return {
     size: readSize(value.size),
-    frame: readFrame(value.frame || 0, '"frame"'),
+    frame: readFrame(value.frame ?? 0, '"frame"'),
     pairs: list(value, "pairs").map(readPair),
     mask_points: list(value, "mask_points").map((p, i) => readPoint(p, `point ${i + 1} of mask_points`)),
     pinned_points: list(value, "pinned_points").map((p, i) => readPoint(p, `point ${i + 1} of pinned_points`)),

@@ -11,10 +11,14 @@ export function createKeyActions({ model, gestures, pointers, viewport, timeline
     model.cursor ??= clampToFrame(toSource(viewport.view, [width / 2, height / 2]).map(Math.round), model.size);
   }
 
-  function nudge(dx, dy) {
+  /** Whether an arrow key is held that moves a point, which is one edit with what it was pressed for. */
+  let held = false;
+
+  function nudge(dx, dy, again) {
     if (!model.size) return;
     if (model.selection) {
-      model.nudge(dx, dy);
+      held = again;
+      model.nudge(dx, dy, again);
     } else {
       showCursor();
       model.cursor = clampToFrame([model.cursor[0] + dx, model.cursor[1] + dy], model.size);
@@ -23,6 +27,11 @@ export function createKeyActions({ model, gestures, pointers, viewport, timeline
     const at = model.positionOf(model.selection) ?? model.cursor;
     if (at) viewport.bringIn(at);
     sayer.announce(model);
+  }
+
+  function nudged() {
+    if (held && model.draft && model.selection) model.commit(model.draft);
+    held = false;
   }
 
   /** Sets a point at the cursor: a handle first, then its target. */
@@ -71,6 +80,7 @@ export function createKeyActions({ model, gestures, pointers, viewport, timeline
     timeline,
     text,
     nudge,
+    nudged,
     place,
     next,
     cancelGesture,
@@ -79,6 +89,7 @@ export function createKeyActions({ model, gestures, pointers, viewport, timeline
     large: () => large.toggle(),
     zoomStep: (factor) => viewport.zoom(factor, surface.size.map((length) => length / 2)),
     blurred() {
+      nudged();
       if (!model.cursor) return;
       model.cursor = null;
       surface.redraw(false);

@@ -28,6 +28,7 @@ export function listenToKeys(panel, canvas, editor, signal) {
   }, { signal });
 
   panel.addEventListener("keyup", (event) => {
+    if (event.key in STEPS) editor.nudged();
     if (event.key !== " " || !space) return;
     space = false;
     canvas.classList.remove("grab");
@@ -62,7 +63,7 @@ export function listenToKeys(panel, canvas, editor, signal) {
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
     if (key in STEPS) {
       const length = shiftKey ? 10 : 1;
-      return done(() => editor.nudge(STEPS[key][0] * length, STEPS[key][1] * length));
+      return done(() => editor.nudge(STEPS[key][0] * length, STEPS[key][1] * length, event.repeat));
     }
     if (key === "Tab") return editor.next(shiftKey ? -1 : 1);
     if (key === "Enter") return done(editor.place);

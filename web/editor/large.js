@@ -5,9 +5,10 @@ import { el } from "./dom.js";
 /**
  * @param {HTMLElement} panel what is shown large
  * @param {ShadowRoot} home where it belongs
- * @param {{word(key: string): string, sheet: CSSStyleSheet, changed(): void}} needs
+ * @param {{word(key: string): string, sheet: CSSStyleSheet, changed(): void, keysFrom?: (element: HTMLElement) => void}}
+ *   needs
  */
-export function createLarge(panel, home, { word, sheet, changed }) {
+export function createLarge(panel, home, { word, sheet, changed, keysFrom }) {
   const placeholder = el("div", { class: "away" }, word("inLargeView"));
   let dialog = null;
   let outside = null;
@@ -16,6 +17,7 @@ export function createLarge(panel, home, { word, sheet, changed }) {
     dialog = el("dialog", { "aria-label": word("editor") });
     // A root of its own: the page's styles stay out of the dialog, and the editor's out of the page.
     outside = el("div", { class: "dragavideo-editor-large" });
+    keysFrom?.(outside);
     const root = outside.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
     root.append(dialog);

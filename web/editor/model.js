@@ -148,7 +148,8 @@ export function createModel(change, refresh) {
       refresh();
     },
     setTool(tool) {
-      [model.tool, model.pending, model.draft] = [tool, null, null];
+      model.tool = tool;
+      forgetGesture();
       refresh();
     },
     select(ref) {
@@ -178,6 +179,12 @@ export function createModel(change, refresh) {
       refresh();
     },
     /** Takes a whole instruction, of its own size if it names one, as an edit. */
+    /** Why nothing can be edited, "" where it can. What came from elsewhere meanwhile is nothing to undo. */
+    setReadOnly(reason) {
+      if (Boolean(reason) !== Boolean(model.readOnly)) [history, atFirst] = [startHistory(history.present), true];
+      model.readOnly = reason;
+      model.cancel();
+    },
     replace(instruction) {
       if (model.readOnly) return;
       forgetGesture();
@@ -193,7 +200,9 @@ export function createModel(change, refresh) {
       step(redone(history));
     },
     clear() {
-      if (model.canEdit) model.commit(cleared(model.settled));
+      if (!model.canEdit) return;
+      model.pending = null;
+      model.commit(cleared(model.settled));
     },
     remove(ref) {
       if (!model.canEdit || !ref) return;
@@ -201,12 +210,14 @@ export function createModel(change, refresh) {
       [model.selection, model.hover] = [null, null];
       refresh();
     },
-    /** Moves the selected point by (dx, dy) source px. */
-    nudge(dx, dy) {
+    /** Moves the selected point by (dx, dy) source px; `going` on, it does not count until it is committed. */
+    nudge(dx, dy, going = false) {
       const at = model.positionOf(model.selection);
       if (!at || !model.canEdit) return;
       const moved = clampToFrame([at[0] + dx, at[1] + dy], model.size);
-      model.commit(withMoved(model.settled, model.selection, moved, model.frame));
+      const next = withMoved(model.instruction, model.selection, moved, model.frame);
+      if (going) return model.preview(next);
+      model.commit(next);
       if (model.selection.kind === "track") model.select(model.correctionOf(model.selection.index));
     },
     /** The correction of a pair on the frame that is shown, as a reference, or null. */

@@ -20,7 +20,10 @@ export function createPainter(model, viewport, frames, masks, loading) {
   let below = null;
 
   function paintPicture(context, ratio) {
-    if (!model.size) return;
+    if (!model.size) {
+      loading(false);
+      return;
+    }
     const { scale, left, top } = viewport.view;
     const [width, height] = [model.size[0] * scale, model.size[1] * scale];
     const picture = model.clip ? frames.get(model.position) : null;

@@ -74,7 +74,7 @@ export function listenToPointers(canvas, editor, signal) {
   }, { passive: false });
 
   function beginPinch() {
-    if (editing !== null) gestures.cancel();
+    if (editing !== null) gestures.interrupt();
     [editing, panning] = [null, true];
   }
 

@@ -19,25 +19,24 @@ export function createSayer(word, refresh) {
     [remark, timer] = ["", 0];
   }
 
+  function remind(text) {
+    forget();
+    remark = text;
+    timer = setTimeout(() => {
+      forget();
+      refresh();
+    }, REMARK_MS);
+    refresh();
+  }
+
   return {
     /** Invisible; a screen reader says what is put into it. */
     element,
-    say(key, values) {
-      forget();
-      remark = word(key, values);
-      timer = setTimeout(() => {
-        forget();
-        refresh();
-      }, REMARK_MS);
-      refresh();
-    },
+    say: (key, values) => remind(word(key, values)),
     /** Reads out the selected point, or the keyboard's cursor. */
     announce(model) {
-      forget();
       const [x, y] = model.cursor ?? [0, 0];
-      const text = describe(model, model.selection, word) || (model.cursor ? word("cursorAt", { x, y }) : "");
-      setText(element, text);
-      refresh();
+      remind(describe(model, model.selection, word) || (model.cursor ? word("cursorAt", { x, y }) : ""));
     },
     /** @returns {{text: string, warning: boolean}} what the status line shows now */
     line(model) {

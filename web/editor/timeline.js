@@ -31,7 +31,7 @@ export function createTimeline(word, model, frames, signal) {
     const count = model.clip.indices.length;
     frames.prefetch(model.position);
     const next = (model.position + 1) % count;
-    if (now < due || !frames.has(next)) return;
+    if (now < due || !(frames.has(next) || model.failures.has(next))) return;
     const length = 1000 / (model.clip.fps > 0 ? model.clip.fps : STILL_FPS);
     due = now - due > length ? now + length : due + length; // late ones do not make the rest run faster
     model.setPosition(next);

@@ -49,7 +49,11 @@ export function createToolbar(word, actions, signal) {
 export function iconButton(name, title, action, signal) {
   const button = el("button", { type: "button", class: "icon", "data-name": name }, icon(name));
   setIcon(button, name, title);
-  button.addEventListener("click", action, { signal });
+  button.addEventListener("click", () => {
+    action();
+    // Its focus would go to the page, and with it the next key: Delete would take the node away.
+    if (button.disabled) button.closest(".panel")?.focus({ preventScroll: true });
+  }, { signal });
   return button;
 }
 

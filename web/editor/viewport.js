@@ -29,9 +29,10 @@ export function createViewport(model, canvasSize, redraw) {
       viewport.resized();
       redraw();
     },
-    /** The canvas or the picture has another size: a fitted view stays fitted. */
+    /** The canvas or the picture has another size: a fitted view stays fitted, another keeps some of it in sight. */
     resized() {
-      if (model.size && fitted && canvasSize()[0]) view = fitView(model.size, canvasSize());
+      if (!model.size || !canvasSize()[0]) return;
+      view = fitted ? fitView(model.size, canvasSize()) : panned(view, 0, 0, model.size, canvasSize());
     },
     zoom(factor, at) {
       change((size, canvas) => zoomAt(view, factor, at, size, canvas));
