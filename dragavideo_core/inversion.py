@@ -55,7 +55,7 @@ def invert(
     progress: Progress = silent,
     refinements: int = 0,
 ) -> Inversion:
-    """Encode the clip's frames and carry them up `steps` DDIM steps (Sec. 3.1; 42 of 50 in the paper).
+    """Encode the clip's frames and carry them up `steps` DDIM steps (Sec. 3.1; 42 reach the paper's highest).
 
     Args:
         steps: K, 1 .. num_steps of the model's schedule.
@@ -170,5 +170,5 @@ def _check_steps(model: DragModel, steps: int) -> None:
     if not 1 <= steps <= model.schedule.num_steps:
         raise DragAVideoError(
             f"{steps} inversion steps are not possible: the schedule has {model.schedule.num_steps}; "
-            "the paper inverts 42."
+            "42 reach the highest step of the paper."
         )

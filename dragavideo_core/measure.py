@@ -149,7 +149,8 @@ def locate_handles(
     """Where the patch round each handle went, found by matching pixels: the independent judge of a drag.
 
     The source patch is compared at every place near the handle->target way; correlation (form) and squared
-    difference (colour) of several patch sizes are added up, and the best place refined by a parabola.
+    difference (colour) of several patch sizes are added up, and the best place refined by a parabola. Inside a plain
+    part larger than the largest patch all places are alike and the one nearest the handle wins: click edges and tips.
 
     Args:
         source, edited: [N, H, W, 3].

@@ -58,7 +58,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class LoraSettings(_Checked):
-    """LoRA tuning on the clip's frames (Sec. 4.1; DragDiffusion's numbers). `iterations` 0 skips the stage."""
+    """LoRA tuning on the clip's frames (Sec. 4.1, which names no numbers; rank and rate are DragDiffusion's, which
+    takes 80 iterations). `iterations` 0 skips the stage."""
 
     iterations: int = 200
     rank: int = 16
@@ -74,7 +75,7 @@ class PropagationSettings(_Checked):
     set_side: int = 3
     """A handle becomes set_side x set_side points; 1 is the single-point ablation (Fig. 6)."""
     set_spacing_px: float = 8.0
-    """Distance of neighbours in a set; the paper's reading is one latent cell."""
+    """Distance of neighbours in a set, which the paper does not name; here one latent cell."""
     step: int = 3
     """Inversion step whose features DIFT compares."""
     feature_block: int = 2
@@ -111,7 +112,11 @@ class TrackerSettings(_Checked):
 
 @dataclass(frozen=True)
 class DragSettings(_Checked):
-    """Latent-offset optimisation (Sec. 3.3). The defaults are the paper's."""
+    """Latent-offset optimisation (Sec. 3.3).
+
+    Steps, iterations, rule and rate are the paper's (Sec. 4.1). What it does not name is DragDiffusion's (mask weight,
+    patch radius, arrival, feature block) or ours (template rate; the chain, the hard mask and the warm start are off).
+    """
 
     steps: tuple[int, ...] = (42, 41, 35, 30)
     """Inversion steps that carry an offset: the paper's set T."""
@@ -124,15 +129,17 @@ class DragSettings(_Checked):
     """`adam` is the paper's; `normalised` is a momentum step divided by the frame's largest cell norm."""
     template_rate: float = 0.5
     """The supervising feature (right side of Eq. 4) starts on the reference trajectory and takes this share of the
-    current one each iteration: the paper's moving average. 1 supervises with the current map alone (DragDiffusion),
-    a small rate remembers the undragged part."""
+    current one each iteration: the paper's moving average, of which it names no rate. 1 supervises with the current map
+    alone (DragDiffusion), a small rate remembers the undragged part."""
     frame_fusion: float = 1.0
     """1: the frame average of Eq. 3; 0: each frame's own feature; between: a blend."""
     feature_block: int = 2
     """Index into `unet.up_blocks` of the supervised features."""
     patch_radius_cells: int = 1
-    """r_m: motion supervision covers (2 r_m + 1)^2 cells of the half-resolution grid round each point."""
+    """r_m: supervision and tracking compare (2 r_m + 1)^2 cells of the half-resolution grid round each point."""
     mask_weight: float = 0.1
+    """lambda of Eq. 5. The paper adds both losses as they are, but does not say over what Eq. 4 is averaged: here over
+    the features' channels too, which makes the mask hundreds of times heavier than if they were summed."""
     hard_mask: bool = False
     """Set offsets outside the mask to zero instead of only penalising them."""
     warm_start: Literal["none", "round", "oval", "fitted"] = "none"
@@ -154,7 +161,7 @@ class DecodeSettings(_Checked):
     cross_branch: bool = True
     """Edited queries attend to the source branch's keys and values (MasaCtrl) in the up-sampler's self-attentions."""
     cross_branch_layer: int = 10
-    """First self-attention, counted over the whole UNet (16 in SD1.5), that crosses branches."""
+    """First self-attention, counted over the whole UNet (16 in SD1.5), that crosses branches (MasaCtrl's number)."""
     cross_branch_step: int = 42
     """First (highest) inversion step at which branches are crossed."""
     smoothing: bool = False
@@ -176,7 +183,7 @@ class Preset(_Checked):
     size: int = 512
     """The working clip has about size x size pixels."""
     inversion_steps: int = 42
-    """K: how many of the schedule's 50 steps are inverted."""
+    """K: how many of the schedule's 50 steps are inverted. The paper names its highest step; 50 is DDIM's usual."""
     inversion_refinements: int = 0
     """Fixed-point iterations at each inverted step; 1 brings the reconstruction closer for twice the time."""
     lora: LoraSettings = field(default_factory=LoraSettings)
@@ -191,7 +198,7 @@ class Preset(_Checked):
 
 
 PAPER = Preset()
-"""The paper's settings (Sec. 4.1), for SD1.5 at 512 px."""
+"""The paper's settings (Sec. 4.1), for SD1.5 at 512 px; what it does not name is said at each setting."""
 
 _Settings = TypeVar(
     "_Settings", Preset, LoraSettings, PropagationSettings, TrackerSettings, DragSettings, DecodeSettings

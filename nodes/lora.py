@@ -27,8 +27,8 @@ class LoraTuning(io.ComfyNode):
                 sockets.model_input("The model to tune; it stays as it is."),
                 sockets.clip_input(),
                 sockets.prompt_input(),
-                io.Int.Input("iterations", default=200, min=1, max=5000, tooltip="Training steps. The paper: 200."),
-                io.Int.Input("rank", default=16, min=1, max=128, tooltip="Size of the LoRA. The paper: 16."),
+                io.Int.Input("iterations", default=200, min=1, max=5000, tooltip="Training steps. DragDiffusion: 80."),
+                io.Int.Input("rank", default=16, min=1, max=128, tooltip="Size of the LoRA. DragDiffusion: 16."),
                 io.Float.Input(
                     "learning_rate", default=5e-4, min=1e-6, max=1e-1, step=1e-5, round=1e-6, tooltip="Step width."
                 ),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 CELL_PX = 2.0
-"""The paper's code base measures patches and steps on a grid of half the image's resolution."""
+"""DragDiffusion, whose code the paper follows, measures patches and steps on a grid of half the picture's size."""
 
 
 def patch_offsets(radius_cells: int) -> Tensor:
