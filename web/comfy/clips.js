@@ -51,9 +51,10 @@ export async function fileClip(origin, api) {
  * @param {{frames: number, fps: number, every?: number, limit?: number}} about what the server says of the file
  */
 export function framesTaken(origin, about) {
-  const { first, step, cap } = origin.batch ?? { first: 0, step: 1, cap: 0 };
+  const { first, step, cap, group = 1 } = origin.batch ?? { first: 0, step: 1, cap: 0 };
   const there = Math.max(0, Math.ceil((about.frames - first) / step));
-  const count = cap > 0 ? Math.min(cap, there) : there;
+  const given = cap > 0 ? Math.min(cap, there) : there;
+  const count = given && Math.floor((given - 1) / group) * group + 1;
   const { start, every, limit } = origin.taken ?? { start: 0, every: about.every, limit: origin.limit || about.limit };
   const indices = [];
   for (let i = start; i < count && indices.length < limit; i += every) indices.push(i);

@@ -3,8 +3,10 @@
 import { executionId, inputOf, isLinked, MUTE, placeOf, sourceOf } from "./links.js";
 
 const ANNOTATED = / \[(input|output|temp)\]$/;
-/** Load Video of VideoHelperSuite makes sides multiples of this, by its `format`. */
-const VHS_MULTIPLES = { None: 1, AnimateDiff: 8, Wan: 8, Mochi: 16, Hunyuan: 16, Cosmos: 16, LTXV: 32 };
+/** Load Video of VideoHelperSuite, by its `format`: sides are multiples of the first, frames of the second and one. */
+const VHS_FORMATS = {
+  None: [1, 1], AnimateDiff: [8, 1], Wan: [8, 4], Mochi: [16, 6], Hunyuan: [16, 4], Cosmos: [16, 8], LTXV: [32, 8],
+};
 
 /**
  * @typedef {object} Origin
@@ -15,8 +17,8 @@ const VHS_MULTIPLES = { None: 1, AnimateDiff: 8, Wan: 8, Mochi: 16, Hunyuan: 16,
  * @property {string} [id] the execution id of the node that gives the clip
  * @property {string} [source] file: "input", "output", "temp" or "example"
  * @property {string} [name] file: its name in that folder, or the example's
- * @property {{first: number, step: number, cap: number}} [batch] file: number k of what enters Prepare Clip is
- *   frame first + k * step of the file; at most `cap` of them, 0 means all
+ * @property {{first: number, step: number, cap: number, group?: number}} [batch] file: number k of what enters Prepare
+ *   Clip is frame first + k * step of the file; at most `cap` of them, 0 means all; of these a multiple of `group`, and one
  * @property {{start: number, every: number, limit: number}} [taken] file: which numbers of the batch make the clip; not
  *   there for an example, which says it itself
  * @property {number} [limit] example: at most so many frames, 0 means as many as the example says
@@ -102,11 +104,11 @@ function vhsLoadVideo(found, widgets) {
   const value = (key) => valueOf(found, key, widgets);
   const file = annotated(value("video"), "input");
   const [first, step, cap] = ["skip_first_frames", "select_every_nth", "frame_load_cap"].map(value);
-  const multiple = VHS_MULTIPLES[value("format") ?? "None"];
+  const [multiple, group] = VHS_FORMATS[value("format") ?? "None"] ?? [];
   const changed = ["force_rate", "custom_width", "custom_height"].some((key) => value(key) !== 0);
   const fed = ["vae", "meta_batch"].some((key) => isLinked(inputOf(found.node, key)));
   if (!file || ![first, step, cap].every(isNumber) || !multiple || changed || fed) return null;
-  return { ...file, batch: { first, step, cap }, multiple };
+  return { ...file, batch: { first, step, cap, group }, multiple };
 }
 
 /** The file that a value such as "a/b.mp4 [output]" names. */
