@@ -14,7 +14,7 @@ from ..dragavideo_core.errors import DragAVideoError
 from ..dragavideo_core.model import loading
 from ..dragavideo_core.model.checkpoint import SD1_CONTEXT, UNET, VAE
 from ..dragavideo_core.model.drag_model import DTYPES, DragModel, from_parts
-from . import host
+from . import memory
 
 _LATENT_CHANNELS = 4
 
@@ -35,7 +35,7 @@ def drag_model(model: Any, clip: Any, vae: Any, dtype: str) -> DragModel:
     scheduler = loading.load_scheduler(config)
     if model.model.model_type == comfy.model_base.ModelType.V_PREDICTION:
         scheduler = type(scheduler).from_config(scheduler.config, prediction_type="v_prediction")
-    place = host.device()
+    place = memory.device()
     with torch.random.fork_rng(devices=[]):  # Modules are first filled at random; ComfyUI's state stays.
         return from_parts(
             _network(unet_weights, UNet2DConditionModel, "unet"),

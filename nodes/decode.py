@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import InputImpl, Types, io
 
-from . import host, sockets
+from . import host, memory, sockets
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -89,7 +89,7 @@ class Decode(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostModel,
+        model: memory.HostModel,
         clip: Clip,
         inversion: Inversion,
         point_sets: PointSets,
@@ -112,8 +112,8 @@ class Decode(io.ComfyNode):
         settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
         preset = replace(model.drag.preset, decode=settings)
         progress = host.HostProgress()
-        with host.running(model, clip, 2 * settings.micro_batch) as drag:
-            decoded = host.halving(
+        with memory.running(model, clip, 2 * settings.micro_batch) as drag:
+            decoded = memory.halving(
                 model,
                 settings.micro_batch,
                 lambda count: decode_drag(drag, inversion, offsets, replace(settings, micro_batch=count), progress),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from . import host, sockets
+from . import memory, sockets
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -51,7 +51,7 @@ class DragPoints(io.ComfyNode):
     def execute(cls, clip: Clip, instruction: str, rescale: bool) -> io.NodeOutput:
         from ..dragavideo_core.instruction import parse_instruction, validate_instruction
 
-        with host.computing():
+        with memory.computing():
             points = parse_instruction(instruction)
             if rescale and points.size is not None:
                 points = points.scaled_to(clip.geometry.source_size)

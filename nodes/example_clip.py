@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dragavideo_core import examples
-from . import host, sockets
+from . import host, memory, sockets
 from .for_editor import clip_shown
 from .prepare_clip import working_size
 
@@ -50,13 +50,13 @@ class ExampleClip(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, example: str, limit: int, size: int, fit: str, model: host.HostModel | None = None
+        cls, example: str, limit: int, size: int, fit: str, model: memory.HostModel | None = None
     ) -> io.NodeOutput:
         from ..dragavideo_core.clip import load_clip
         from ..dragavideo_core.instruction import load_instruction
 
         chosen = examples.example(example)
-        with host.computing():
+        with memory.computing():
             clip = load_clip(
                 chosen.clip, size=working_size(size, model), fit=fit, every=chosen.every, limit=limit or chosen.limit
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from . import host, sockets
+from . import host, memory, sockets
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -43,14 +43,14 @@ class DDIMInversion(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: host.HostModel, clip: Clip, prompt: str, steps: int, micro_batch: int) -> io.NodeOutput:
+    def execute(cls, model: memory.HostModel, clip: Clip, prompt: str, steps: int, micro_batch: int) -> io.NodeOutput:
         from ..dragavideo_core.inversion import invert
 
         progress = host.HostProgress()
-        with host.running(model, clip, micro_batch) as drag:
+        with memory.running(model, clip, micro_batch) as drag:
             steps = steps or drag.preset.inversion_steps
             refinements = drag.preset.inversion_refinements
-            inversion = host.halving(
+            inversion = memory.halving(
                 model, micro_batch, lambda count: invert(drag, clip, steps, prompt, count, progress, refinements)
             )
         return io.NodeOutput(inversion)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import host, sockets
+from . import host, memory, sockets
 
 _FOLDER = "diffusers/"
 
@@ -49,7 +49,7 @@ class LoadModel(io.ComfyNode):
             path = str(host.diffusers_folders()[name.removeprefix(_FOLDER)])
         else:
             path = str(host.path_of("checkpoints", name))
-        host.make_room(host.MODEL_SIZE)
-        with host.computing():
-            drag = load_model(path, device=host.device(), dtype=host.number_format(dtype))
-            return io.NodeOutput(host.managed(drag))
+        memory.make_room(memory.MODEL_SIZE)
+        with memory.computing():
+            drag = load_model(path, device=memory.device(), dtype=memory.number_format(dtype))
+            return io.NodeOutput(memory.managed(drag))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from . import host, sockets
+from . import host, memory, sockets
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -53,7 +53,7 @@ class LoraTuning(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostModel,
+        model: memory.HostModel,
         clip: Clip,
         prompt: str,
         iterations: int,
@@ -68,10 +68,10 @@ class LoraTuning(io.ComfyNode):
 
         settings = LoraSettings(iterations, rank, learning_rate, batch_size, seed)
         progress = host.HostProgress()
-        with host.running(model, clip, min(micro_batch, batch_size), gradients=True) as drag:
+        with memory.running(model, clip, min(micro_batch, batch_size), gradients=True) as drag:
             count = len(clip.frames)
             latents = drag.encode(clip.frames, lambda i: progress("encoding", i + 1, count))
-            lora = host.halving(
+            lora = memory.halving(
                 model, micro_batch, lambda few: tune_lora(drag, latents, settings, prompt, progress, micro_batch=few)
             )
             tuned = with_lora(drag, lora)
@@ -105,6 +105,6 @@ class SaveLora(io.ComfyNode):
         from ..dragavideo_core.model.lora import save_lora
 
         path = host.new_file("loras", filename_prefix, ".safetensors")
-        with host.computing():
+        with memory.computing():
             save_lora(lora, path)
         return io.NodeOutput(str(path), ui={"text": (str(path),)})

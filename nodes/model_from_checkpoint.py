@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import host, sockets
+from . import memory, sockets
 
 
 class ModelFromCheckpoint(io.ComfyNode):
@@ -38,7 +38,7 @@ class ModelFromCheckpoint(io.ComfyNode):
     def execute(cls, sd_model: Any, sd_clip: Any, sd_vae: Any, dtype: str) -> io.NodeOutput:
         from .checkpoint_weights import drag_model
 
-        host.make_room(host.MODEL_SIZE)
-        with host.computing():
-            drag = drag_model(sd_model, sd_clip, sd_vae, host.number_format(dtype))
-            return io.NodeOutput(host.managed(drag))
+        memory.make_room(memory.MODEL_SIZE)
+        with memory.computing():
+            drag = drag_model(sd_model, sd_clip, sd_vae, memory.number_format(dtype))
+            return io.NodeOutput(memory.managed(drag))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
-from . import host, sockets, unfinished
+from . import host, memory, sockets, unfinished
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -84,7 +84,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostModel,
+        model: memory.HostModel,
         clip: Clip,
         inversion: Inversion,
         point_sets: PointSets,
@@ -111,7 +111,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
         rule = replace(settings, iterations=0, micro_batch=0)
         key = fingerprint(inversion, point_sets, rule, tracker, clip.geometry, resume)
         progress = host.HostProgress()
-        with host.running(model, clip, settings.micro_batch, gradients=True) as drag:
+        with memory.running(model, clip, settings.micro_batch, gradients=True) as drag:
 
             def optimise(count: int) -> LatentOffsets:
                 reached = unfinished.recall(key, settings.iterations) or resume
@@ -127,7 +127,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
                     progress=progress,
                 )
 
-            return io.NodeOutput(host.halving(model, settings.micro_batch, optimise))
+            return io.NodeOutput(memory.halving(model, settings.micro_batch, optimise))
 
 
 def chosen_preset(own: Preset, name: str, custom: str) -> Preset:

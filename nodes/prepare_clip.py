@@ -9,13 +9,13 @@ from comfy_api.latest import InputImpl, io
 from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
-from . import host, sockets
+from . import host, memory, sockets
 from .for_editor import clip_shown
 
 DEFAULT_SIZE = 512
 
 
-def working_size(size: int, model: host.HostModel | None) -> int:
+def working_size(size: int, model: memory.HostModel | None) -> int:
     """The size to fit a clip to: what the person says, else what the model was made for."""
     return size or (model.drag.preset.size if model is not None else DEFAULT_SIZE)
 
@@ -100,7 +100,7 @@ class PrepareClip(io.ComfyNode):
         images: Tensor | None = None,
         video: Any = None,
         audio: dict[str, Any] | None = None,
-        model: host.HostModel | None = None,
+        model: memory.HostModel | None = None,
     ) -> io.NodeOutput:
         from ..dragavideo_core.clip import load_clip, prepare_clip
 
@@ -113,6 +113,6 @@ class PrepareClip(io.ComfyNode):
             audio = parts.audio if audio is None else audio
         options: dict[str, Any] = {"fit": fit, "every": every, "limit": limit, "start": start}
         options |= {"size": working_size(size, model), "audio": host.audio_in(audio)}
-        with host.computing(), torch.no_grad():
+        with memory.computing(), torch.no_grad():
             clip = prepare_clip(images, fps, **options) if path is None else load_clip(path, **options)
             return io.NodeOutput(clip, host.image(clip.source), clip.fps, ui=clip_shown(clip))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io, ui
 
-from . import host, sockets
+from . import host, memory, sockets
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -37,7 +37,7 @@ class PreviewPoints(io.ComfyNode):
         from ..dragavideo_core.draw import overlay
 
         check_frames(clip, point_sets)
-        with host.computing():
+        with memory.computing():
             pictures = host.image(overlay(clip.source, point_sets))
         return io.NodeOutput(pictures, ui=ui.PreviewImage(pictures, cls=cls))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, sockets
+from . import host, memory, sockets
 from .for_editor import tracks_shown
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class PointSetPropagation(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostModel,
+        model: memory.HostModel,
         clip: Clip,
         points: DragInstruction,
         sam_file: str,
@@ -101,7 +101,7 @@ class PointSetPropagation(io.ComfyNode):
         sam_path = None if sam_file == NO_SAM else host.path_of(host.SAMS, sam_file)
         beside = 0 if sam_path is None else sam_path.stat().st_size + _SAM_ACTIVATIONS
         progress = host.HostProgress()
-        with host.running(model, clip, _MICRO_BATCH, beside=beside) as drag:
+        with memory.running(model, clip, _MICRO_BATCH, beside=beside) as drag:
             sam = None if sam_path is None else sam_segmenter(sam_path, drag.device)
 
             def found_with(micro_batch: int) -> PointSets:
@@ -117,5 +117,5 @@ class PointSetPropagation(io.ComfyNode):
                     progress=progress,
                 )
 
-            found = host.halving(model, _MICRO_BATCH, found_with)
+            found = memory.halving(model, _MICRO_BATCH, found_with)
             return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from comfy_api.latest import io, ui
 
-from . import host, sockets
+from . import host, memory, sockets
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -40,13 +40,15 @@ class DragReport(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: host.HostModel, clip: Clip, points: DragInstruction, result: host.DragRun) -> io.NodeOutput:
+    def execute(
+        cls, model: memory.HostModel, clip: Clip, points: DragInstruction, result: host.DragRun
+    ) -> io.NodeOutput:
         from ..dragavideo_core import draw, examples
         from ..dragavideo_core.report import drag_report, report_text
 
         run = result.result
         known = examples.known_part(clip.name, points)
-        with host.computing(), torch.no_grad():
+        with memory.computing(), torch.no_grad():
             report = drag_report(model.drag, clip, points, result.preset, run, known)
             text = report_text(report)
             reconstruction = clip.geometry.frames_to_source(run.decoded.reconstruction, clip.source)

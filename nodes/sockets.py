@@ -7,7 +7,7 @@ from comfy_api.latest import io
 CATEGORY = "Drag-A-Video"
 
 Model = io.Custom("DRAGAVIDEO_MODEL")
-"""host.HostModel"""
+"""memory.HostModel"""
 Clip = io.Custom("DRAGAVIDEO_CLIP")
 """dragavideo_core.clip.Clip"""
 Points = io.Custom("DRAGAVIDEO_POINTS")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
-from . import host, sockets
+from . import host, memory, sockets
 from .preview import check_frames
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class TracksIn(io.ComfyNode):
         from ..dragavideo_core.instruction import DragInstruction, DragPair, validate_instruction
         from ..dragavideo_core.track_formats import parse_tracks, scaled_tracks
 
-        with host.computing():
+        with memory.computing():
             found = _core_tracks(core_tracks) if core_tracks is not None else parse_tracks(tracks)
             size = clip.geometry.source_size
             if bool(width) != bool(height):
@@ -144,7 +144,7 @@ class TracksOut(io.ComfyNode):
         from ..dragavideo_core import track_formats as forms
 
         check_frames(clip, point_sets)
-        with host.computing():
+        with memory.computing():
             found = forms.set_tracks(point_sets, which)
             size = clip.geometry.source_size
             found = forms.scaled_tracks(found, size, (width or size[0], height or size[1]))

@@ -143,7 +143,7 @@ class MemoryNode:
         return {"required": {"model": ("DRAGAVIDEO_MODEL",), "clip": ("DRAGAVIDEO_CLIP",)}}
 
     def run(self, model, clip):
-        host = sys.modules[type(model).__module__]
+        memory = sys.modules[type(model).__module__]
         place, nowhere = torch.device("cpu"), torch.device("meta")
         patcher = type(model.patcher)(model.patcher.model, load_device=place, offload_device=nowhere)
         watched = dataclasses.replace(model, patcher=patcher)
@@ -156,11 +156,11 @@ class MemoryNode:
             return micro_batch
 
         for words in (torch.cuda.OutOfMemoryError("CUDA out of memory."), RuntimeError("MPS backend out of memory")):
-            with host.running(watched, clip, 2) as drag:
-                host.halving(watched, 4, lambda count, drag=drag, words=words: work(drag, count, words))
-        with host.running(watched, clip, 2):
+            with memory.running(watched, clip, 2) as drag:
+                memory.halving(watched, 4, lambda count, drag=drag, words=words: work(drag, count, words))
+        with memory.running(watched, clip, 2):
             try:
-                host.halving(watched, 2, lambda count: 1 / 0)
+                memory.halving(watched, 2, lambda count: 1 / 0)
             except ZeroDivisionError:
                 calls.append("other errors pass")
         return {"ui": {"text": [json.dumps(calls)]}}
