@@ -103,7 +103,7 @@ def invert_latents(
     if not bool(torch.isfinite(latents).all()):
         raise DragAVideoError(
             f"The inversion of '{model.name}' is not finite in {model.dtype}: the number format overflows or the "
-            "weights are broken. Use fp32 or bf16."
+            "weights are broken. Use fp32, or bf16 on a CUDA GPU."
         )
     return Inversion(latents=latents, embedding=embedding, schedule=model.schedule, prompt=prompt)
 

@@ -73,7 +73,8 @@ def load_value(path: Path, key: str, kind: type[_T]) -> _T | None:
             header = file.metadata() or {}
             if header.get("format") != str(_FORMAT) or header.get("key") != key:
                 return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: the file stays mapped as long as one of its own tensors lives, and Windows replaces no such file.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         return _restore(kind, json.loads(header["value"]), "", tensors)
     except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
         return None

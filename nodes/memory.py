@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-_BYTES_PER_PIXEL = 2500
-"""Activations of an SD1.5-sized network for one frame without a graph, a generous guess; ComfyUI only makes room."""
-_GRAPH_FACTOR = 4
+_BYTES_PER_PIXEL = 700
+"""Activations of an SD1.5-sized UNet in 16 bits for one frame without a graph, computed and rounded up."""
+_GRAPH_FACTOR = 6
+_VAE_BYTES_PER_PIXEL = 1600
+"""Those of its VAE, which takes one frame at a time."""
+_METAL_FACTOR = 2
+"""Metal keeps attention's scores, which CUDA never writes."""
 MODEL_SIZE = 4 * 2**30
 """Bytes to free before a model is loaded: a UNet and a VAE of SD1.5 in 16 bits and some air."""
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+_OUT_OF_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "invalid buffer size", "alloc_failed",
+    "unable to find an engine",
+)  # fmt: skip
+"""What PyTorch says on CPUs, Metal and in CUDA's libraries; for CUDA itself it has a class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +146,9 @@ def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False, 
         beside: bytes that something else will need on the device at the same time.
     """
     width, height = clip.geometry.working_size
-    needed = beside + frames * width * height * _BYTES_PER_PIXEL * (_GRAPH_FACTOR if gradients else 1)
+    of_frames = frames * _BYTES_PER_PIXEL * (_GRAPH_FACTOR if gradients else 1)
+    wide = model.drag.dtype.itemsize // 2 * (_METAL_FACTOR if model.drag.device.type == "mps" else 1)
+    needed = beside + width * height * max(of_frames, _VAE_BYTES_PER_PIXEL) * wide
     with computing():
         comfy.model_management.load_models_gpu([model.patcher], memory_required=needed)
         # Another model that shares these weights may have moved them; a LoRA's own weights only move here.

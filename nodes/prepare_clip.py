@@ -77,7 +77,8 @@ class PrepareClip(io.ComfyNode):
                     default=16,
                     min=1,
                     max=1000,
-                    tooltip="Take at most this many frames. Time grows with them, memory hardly does.",
+                    tooltip="Take at most this many frames. Time and main memory (up to 40 MB a frame) grow with them, "
+                    "the GPU's memory does not.",
                 ),
                 *sockets.size_inputs(),
             ],

@@ -272,8 +272,8 @@ def _gradient(
     gradient = torch.stack(gradients)
     if not gradient.isfinite().all():
         raise DragAVideoError(
-            f"The drag's gradient is not finite in {model.dtype}; load the model in bf16 or "
-            "fp32, or lower the learning rate."
+            f"The drag's gradient is not finite in {model.dtype}; load the model in fp32, or in bf16 on a CUDA GPU, or "
+            "lower the learning rate."
         )
     return total, gradient
 

@@ -37,9 +37,10 @@ def pick_device() -> torch.device:
 def pick_dtype(device: torch.device) -> torch.dtype:
     """The UNet's number format that is safe and quick there: bf16 on Ampere and later, fp16 on older GPUs, else fp32.
 
-    bf16 before fp16, because the drag back-propagates, and small gradients vanish in fp16.
+    bf16 before fp16, because the drag back-propagates, and small gradients vanish in fp16. GTX 16 cards calculate wrong
+    in fp16.
     """
-    if device.type != "cuda":
+    if device.type != "cuda" or "GTX 16" in torch.cuda.get_device_name(device):
         return torch.float32
     return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
 
