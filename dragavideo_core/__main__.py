@@ -13,7 +13,7 @@ from tqdm import tqdm
 from . import draw, pipeline, report
 from .clip import Clip, load_clip
 from .command_line import build_parser, chosen_preset
-from .errors import DragAVideoError
+from .errors import DragAVideoError, ran_out_of_memory
 from .examples import Example, example, known_part
 from .files import check_writable
 from .instruction import DragInstruction, load_instruction
@@ -25,6 +25,11 @@ from .propagation.segmentation import Segmenter, sam_segmenter
 from .settings import Preset
 from .storage import StageStore
 from .video_io import write_video
+
+_SMALLER = (
+    "lower --size, or add --set drag.micro_batch=1 --set decode.micro_batch=1. Finished stages are kept, the same command "
+    "goes on from there."
+)
 
 
 class ProgressBars:
@@ -78,6 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DragAVideoError as error:
         bars.close()
         sys.stderr.write(f"error: {error}\n")
+        return 2
+    except RuntimeError as error:
+        if not ran_out_of_memory(error):
+            raise
+        bars.close()
+        reason = str(error).partition(". ")[0]
+        sys.stderr.write(f"error: Memory ran out ({reason}); {_SMALLER}\n")
         return 2
     except KeyboardInterrupt:
         bars.close()

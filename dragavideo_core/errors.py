@@ -1,4 +1,4 @@
-"""The one exception a person is meant to read."""
+"""The one exception a person is meant to read, and what PyTorch says when memory runs out."""
 
 from __future__ import annotations
 
@@ -9,3 +9,15 @@ class DragAVideoError(ValueError):
     Everything the core raises on purpose is of this class, so that a node or the command line can show the
     message alone; any other exception is a bug and keeps its traceback.
     """
+
+
+_OUT_OF_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "invalid buffer size", "alloc_failed",
+    "unable to find an engine",
+)  # fmt: skip
+
+
+def ran_out_of_memory(error: Exception) -> bool:
+    """Whether that is what an error says: CUDA has a class for it, its libraries, Metal and CPUs have words alone."""
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in words for sign in _OUT_OF_MEMORY)

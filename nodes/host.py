@@ -16,8 +16,7 @@ import folder_paths
 import torch
 from torch import Tensor
 
-from ..dragavideo_core.errors import DragAVideoError
-from . import memory
+from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
 
 if TYPE_CHECKING:
     from ..dragavideo_core.audio import Audio
@@ -66,7 +65,7 @@ class HostProgress:
         try:
             picture = _pil(preview())
         except RuntimeError as error:
-            if not memory.memory_ran_out(error):
+            if not ran_out_of_memory(error):
                 raise
             _log.info("Drag-A-Video: no more previews in this node, they do not fit into memory")
             self._next_preview = math.inf

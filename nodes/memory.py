@@ -13,7 +13,7 @@ import comfy.model_patcher
 import torch
 from torch import nn
 
-from ..dragavideo_core.errors import DragAVideoError
+from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
 
 if TYPE_CHECKING:
     from ..dragavideo_core.clip import Clip
@@ -30,11 +30,6 @@ _METAL_FACTOR = 2
 """Metal keeps attention's scores, which CUDA never writes."""
 MODEL_SIZE = 4 * 2**30
 """Bytes to free before a model is loaded: a UNet and a VAE of SD1.5 in 16 bits and some air."""
-_OUT_OF_MEMORY = (
-    "out of memory", "not enough memory", "can't allocate memory", "invalid buffer size", "alloc_failed",
-    "unable to find an engine",
-)  # fmt: skip
-"""What PyTorch says on CPUs, Metal and in CUDA's libraries; for CUDA itself it has a class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +169,7 @@ def halving(model: HostModel, micro_batch: int, work: Callable[[int], _T]) -> _T
         try:
             return work(micro_batch)
         except RuntimeError as error:
-            if not memory_ran_out(error):
+            if not ran_out_of_memory(error):
                 raise
             reason = str(error).partition(". ")[0]
         # Outside of `except`, where the failed call's frames and their tensors are gone.
@@ -188,9 +183,3 @@ def halving(model: HostModel, micro_batch: int, work: Callable[[int], _T]) -> _T
         _log.info("Drag-A-Video: memory ran out, going on with %d frames at a time", micro_batch)
         loaded = comfy.model_management.current_loaded_models
         comfy.model_management.free_memory(1e30, device(), [one for one in loaded if one.model is model.patcher])
-
-
-def memory_ran_out(error: Exception) -> bool:
-    """Whether it says so: CUDA has a class for it, Metal and CPUs have words."""
-    words = str(error).lower()
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in words for sign in _OUT_OF_MEMORY)
