@@ -27,8 +27,8 @@ from .storage import StageStore
 from .video_io import write_video
 
 _SMALLER = (
-    "lower --size, or add --set drag.micro_batch=1 --set decode.micro_batch=1. Finished stages are kept, the same command "
-    "goes on from there."
+    "lower --size, or add --set drag.micro_batch=1 --set decode.micro_batch=1. Finished stages are kept, the same "
+    "command goes on from there."
 )
 
 
@@ -111,7 +111,7 @@ def _prepare(options: argparse.Namespace, bars: ProgressBars) -> _Job:
     every = every if options.every is None else options.every
     clip = load_clip(
         bundled.clip if bundled else options.clip,
-        size=options.size or preset.size,
+        size=preset.size if options.size is None else options.size,
         fit=options.fit,
         every=every,
         limit=limit if options.limit is None else options.limit,

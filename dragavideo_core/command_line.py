@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DragAVideoError
-from .settings import PAPER, Preset, override, preset_from_json
+from .settings import PAPER, Preset, override, read_preset
 
 _DESCRIPTION = """\
 Change the shape of an object in a whole clip by dragging points on one of its frames.
@@ -83,7 +83,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--set", action="append", default=[], dest="changes", metavar="KEY=VALUE",
-        help="change one setting, e.g. drag.iterations=40 or drag.steps=[42,35]; may be repeated",
+        help='change one setting, e.g. drag.iterations=40 or "drag.steps=[10,5]"; may be repeated',
     )  # fmt: skip
     group.add_argument("--seed", type=int, metavar="N", help="seed of LoRA tuning, the only random stage (default 0)")
 
@@ -108,7 +108,7 @@ def chosen_preset(arguments: argparse.Namespace, own: Preset) -> Preset:
     elif name == "paper":
         preset = PAPER
     elif Path(name).is_file():
-        preset = preset_from_json(Path(name).read_text(encoding="utf-8"))
+        preset = read_preset(Path(name))
     else:
         raise DragAVideoError(f"There is no preset '{name}'; choose model, paper, or the path of a JSON file.")
     changes = list(arguments.changes)

@@ -23,6 +23,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    if path.parent.is_file():
+        raise DragAVideoError(f"'{path.parent}' is a file, not a folder; choose another folder for the results.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)  # An unwritable folder shows itself before the work is done.

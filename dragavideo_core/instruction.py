@@ -156,7 +156,7 @@ def load_instruction(path: str | Path) -> DragInstruction:
     try:
         return parse_instruction(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise DragAVideoError(f"{path.name}: cannot be read as text ({error}); expected a JSON file.") from None
+        raise DragAVideoError(f"{path.name}: cannot be read as text ({error}); save it as UTF-8.") from None
     except DragAVideoError as error:
         raise DragAVideoError(f"{path.name}: {error}") from None
 
@@ -226,8 +226,8 @@ def _check_corrections(instruction: DragInstruction) -> None:
     for i, correction in enumerate(instruction.corrections):
         if not 0 <= correction.pair < len(instruction.pairs):
             raise DragAVideoError(
-                f"Correction {i + 1} is of pair {correction.pair + 1}, but there are {len(instruction.pairs)} pairs; "
-                "remove it."
+                f"Correction {i + 1} names pair {correction.pair}, counted from 0, but there are "
+                f"{len(instruction.pairs)} pairs; remove it, or name another."
             )
         if correction.frame == instruction.frame:
             raise DragAVideoError(

@@ -92,7 +92,7 @@ def drag_clip(
         )  # fmt: skip
     with _timed(seconds, "optimisation"):
         # Neither the number of iterations nor the micro-batch changes what an iteration does.
-        rule = replace(preset.drag, iterations=0, micro_batch=0)
+        rule = replace(preset.drag, iterations=0, micro_batch=1)
         key = fingerprint(key, point_sets, rule, preset.tracker)
         offsets = _optimised(tuned, clip, preset, inversion, point_sets, store, key, progress)
     with _timed(seconds, "decode"):

@@ -34,8 +34,10 @@ def _check(name: str, value: Any, kind: Any) -> None:
     """
     if get_origin(kind) is Literal and value not in get_args(kind):
         raise DragAVideoError(f"The setting '{name}' is {value!r}; choose {' or '.join(get_args(kind))}.")
-    if get_origin(kind) is tuple and not all(type(item) is int for item in value):
-        raise DragAVideoError(f"The setting '{name}' is {list(value)!r}; it must be whole numbers, for example [35].")
+    if get_origin(kind) is tuple and not all(type(item) is int and item > 0 for item in value):
+        raise DragAVideoError(
+            f"The setting '{name}' is {list(value)!r}; it must be steps, whole numbers from 1 on, for example [35]."
+        )
     low, high = _RANGES.get(name, (float("-inf"), float("inf")))
     if name in _RANGES and not low <= value <= high:
         limits = f"at least {low:g}" if high == float("inf") else f"{low:g} to {high:g}"
@@ -51,8 +53,13 @@ _RANGES: dict[str, tuple[float, float]] = {
     "frame_fusion": (0, 1),
     "patch_radius_cells": (0, _ANY),
     "iterations": (0, _ANY),
-    "micro_batch": (0, _ANY),
+    "learning_rate": (1e-9, _ANY),
+    "micro_batch": (1, _ANY),
     "size": (1, _ANY),
+    "inversion_refinements": (0, _ANY),
+    "mask_weight": (0, _ANY),
+    "cross_branch_layer": (0, _ANY),
+    "feather_px": (0, _ANY),
 }
 
 
@@ -230,8 +237,11 @@ def _like(current: Any, value: Any, key: str) -> Any:
         return tuple(value)
     if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if is_dataclass(current):
+        first = fields(current)[0].name
+        raise DragAVideoError(f"'{key}' is a group of settings; change one of them, for example {key}.{first}.")
     if type(value) is not type(current):
-        raise DragAVideoError(f"The setting '{key}' is {value!r}; it must be a value like {current!r}.")
+        raise DragAVideoError(f"The setting '{key}' is {value!r}; it must be a value like {json.dumps(current)}.")
     return value
 
 
@@ -255,4 +265,18 @@ def preset_from_json(text: str) -> Preset:
 def load_preset(folder: Path) -> Preset:
     """The preset stored beside a model's weights, or the paper's where there is none."""
     path = folder / PRESET_FILE
-    return preset_from_json(path.read_text(encoding="utf-8")) if path.is_file() else PAPER
+    return read_preset(path) if path.is_file() else PAPER
+
+
+def read_preset(path: Path) -> Preset:
+    """The preset in a file.
+
+    Raises:
+        DragAVideoError: unreadable, or not a preset; the message begins with the file's name.
+    """
+    try:
+        return preset_from_json(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DragAVideoError(f"{path.name}: cannot be read as text ({error}); save it as UTF-8.") from None
+    except DragAVideoError as error:
+        raise DragAVideoError(f"{path.name}: {error}") from None

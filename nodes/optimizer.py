@@ -108,7 +108,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
         settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
         # Neither the number of iterations nor the micro-batch changes what an iteration does. The inversion stands for
         # the model as well: other weights, other latents.
-        rule = replace(settings, iterations=0, micro_batch=0)
+        rule = replace(settings, iterations=0, micro_batch=1)
         key = fingerprint(inversion, point_sets, rule, tracker, clip.geometry, resume)
         progress = host.HostProgress()
         with memory.running(model, clip, settings.micro_batch, gradients=True) as drag:

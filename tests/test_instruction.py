@@ -108,7 +108,7 @@ def test_a_good_instruction_passes(clip):
         ),
         ({"pairs": [{"handle": [20, 12], "target": [50, 12]}]}, "target of pair 1, .* is cut off by the crop"),
         ({"pairs": [{"handle": [20, 12], "target": [20.3, 12.3]}]}, "target of pair 1 is 0.42 px from its handle"),
-        (correcting((1, 6, 20, 12)), "Correction 1 is of pair 2, but there are 1 pairs; remove it"),
+        (correcting((1, 6, 20, 12)), "Correction 1 names pair 1, counted from 0, but there are 1 pairs; remove it"),
         (
             correcting((0, 3, 20, 12)),
             "Correction 1 is on frame 3, where the points themselves are set; move the handle",

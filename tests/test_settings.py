@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.model.loading import BUNDLED_FOLDER
-from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, override, preset_from_json
+from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, override, preset_from_json, read_preset
 
 
 @pytest.mark.parametrize(
@@ -20,13 +21,16 @@ from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, overri
         ({"drag": {"chain": "stride"}}, "'chain' is 'stride'; choose full or strided or independent"),
         ({"drag": {"warp": "pixel"}}, "choose pixels or cells"),
         ({"propagation": {"targets": "Affine"}}, "choose translate or affine"),
-        ({"drag": {"steps": ["10"]}}, "must be whole numbers"),
-        ({"drag": {"steps": [10.5]}}, r"'steps' is \[10.5\]; it must be whole numbers"),
-        ({"drag": {"steps": 35}}, "must be a value like"),
+        ({"drag": {"steps": ["10"]}}, "must be steps, whole numbers from 1 on"),
+        ({"drag": {"steps": [10.5]}}, r"'steps' is \[10.5\]; it must be steps"),
+        ({"drag": {"steps": [0]}}, "whole numbers from 1 on"),
+        ({"drag": {"learning_rate": -1.0}}, "'learning_rate' is -1.0; it must be at least 1e-09"),
+        ({"drag": 4}, "'drag' is a group of settings; change one of them, for example drag.steps"),
+        ({"drag": {"steps": 35}}, r"must be a value like \[42, 41, 35, 30\]"),
         ({"drag": {"patch_radius_cells": -1}}, "'patch_radius_cells' is -1; it must be at least 0"),
         ({"drag": {"template_rate": 1.5}}, "must be 0 to 1"),
         ({"drag": {"iterations": "60"}}, "must be a value like 60"),
-        ({"drag": {"hard_mask": 1}}, "must be a value like False"),
+        ({"drag": {"hard_mask": 1}}, "must be a value like false"),
         ({"tracker": {"stride_cells": 0}}, "'stride_cells' is 0.0; it must be at least 0.01"),
         ({"tracker": {"stride_cells": 4.0}}, "stride of 4 cells is wider than its range of 3"),
         ({"size": {"a": 1}}, "must be a value like 512"),
@@ -49,6 +53,18 @@ def test_presets_survive_their_file() -> None:
     own = load_preset(BUNDLED_FOLDER)
     assert preset_from_json(own.to_json()) == own
     assert override(PAPER, {"drag": {"steps": [35], "learning_rate": 1}}).drag.steps == (35,)
+
+
+def test_a_presets_file_is_named_and_may_have_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"size": 256}')  # as PowerShell 5 writes UTF-8
+    assert read_preset(path).size == 256
+    path.write_text('{"size": 256}', encoding="utf-16")
+    with pytest.raises(DragAVideoError, match=r"mine.json: cannot be read as text .* save it as UTF-8"):
+        read_preset(path)
+    path.write_text('{"sizes": 256}', encoding="utf-8")
+    with pytest.raises(DragAVideoError, match=r"mine.json: 'sizes' is not a setting"):
+        read_preset(path)
 
 
 def test_the_bundled_models_smoothing_is_on_its_own_chain() -> None:

@@ -1,7 +1,7 @@
 """Does it really drag? The benchmark with known answers.
 
-    python dev.py bench quality                     all rows; hours on two cores
-    python dev.py bench quality --quick             fewer cases and rows; about ten minutes on two idle cores
+    python dev.py bench quality                     all rows; about an hour and a half on two idle cores
+    python dev.py bench quality --quick             fewer cases and rows; about six minutes there
 
 writes results.json, results.md, cases.json (every drag) and sheets (cases.png, real.png). What is finished is kept in
 output/bench/quality, so the same command goes on where it was broken off. Scenes are held out from training and from
@@ -84,7 +84,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="dev.py bench quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="about ten minutes on two idle cores")
+    parser.add_argument("--quick", action="store_true", help="about six minutes on two idle cores")
     parser.add_argument("--out", type=Path, help="where the tables go (default: bench/quality; --quick: output/...)")
     parser.add_argument("--work", type=Path, default=WORK, help="where finished pairs are kept")
     parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of real clips; those missing are left out")

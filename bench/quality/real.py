@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from dragavideo_core.examples import example
 from dragavideo_core.instruction import load_instruction
 
 from .cases import Case
+
+log = logging.getLogger(__name__)
 
 INSTRUCTIONS = Path(__file__).resolve().parents[1] / "real"
 CLIPS = {"flower": "flower-cc0.mp4", "stream": "stream-of-water.mp4", "bottle": "bottle-intel.mp4"}
@@ -23,7 +26,9 @@ def real_cases(folder: Path | None) -> Iterator[Case]:
     bunny = example("bunny")
     yield real_case("bunny", bunny.clip, bunny.instruction, bunny.every)
     for name, file in CLIPS.items():
-        if folder is not None and (folder / file).is_file():
+        if folder is None or not (folder / file).is_file():
+            log.warning("The real clip %s is not in %s: its rows are left out of the tables.", file, folder)
+        else:
             yield real_case(name, folder / file, INSTRUCTIONS / f"{name}.json", _EVERY)
 
 

@@ -64,6 +64,13 @@ def load_model(
             message says what was found and what to do.
     """
     place = torch.device(device) if device is not None else pick_device()
+    if (place.type == "cuda" and not torch.cuda.is_available()) or (
+        place.type == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise DragAVideoError(
+            f"This Python's torch ({torch.__version__}) finds no {place.type} device; choose cpu, or install the torch "
+            "build for your GPU (pytorch.org)."
+        )
     number = _dtype(dtype, place)
     check_dtype(place, number)
     if str(path) == BUNDLED:

@@ -180,9 +180,9 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # both readers raise many kinds, all of them mean: not a whole weights file
-        reason = str(error).strip().splitlines()
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
         raise DragAVideoError(
-            f"'{path.name}' cannot be read as model weights ({reason[0][:120] if reason else type(error).__name__}); "
+            f"'{path.name}' cannot be read as model weights ({reason}); "
             f"it may be truncated: download it again. {_SAM_EXPECTED[0].upper()}{_SAM_EXPECTED[1:]}."
         ) from None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
