@@ -141,5 +141,5 @@ def test_png_round_trip_and_unwritable_folder(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["sheet.png"]
     blocked = tmp_path / "file"
     blocked.write_text("x", encoding="utf-8")
-    with pytest.raises(DragAVideoError, match="choose a folder"):
+    with pytest.raises(DragAVideoError, match="is a file, not a folder; choose another folder"):
         save_png(blocked / "sheet.png", picture)
