@@ -21,6 +21,7 @@ from torch import Tensor
 from .files import atomic_path
 
 _T = TypeVar("_T")
+_SUMMED_AT_ONCE = 2**22
 _FORMAT = 2
 """One more whenever a kept value gets another field: stages of before are then done again."""
 
@@ -101,7 +102,8 @@ def weights_fingerprint(module: torch.nn.Module) -> str:
 def _sum_of_bits(weights: Tensor) -> int:
     """The elements' bits added as integers: unlike a sum of floats it is the same for any number of threads."""
     whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[weights.element_size()]
-    return int(weights.view(whole).sum())
+    parts = weights.view(whole).reshape(-1).split(_SUMMED_AT_ONCE)  # each becomes int64 on its way
+    return sum(int(part.sum()) for part in parts)
 
 
 def _digest(part: Any, digest: Any) -> None:
