@@ -1,14 +1,17 @@
-"""Writing files so that nothing half-written stays behind."""
+"""Files: written so that nothing half-written stays behind, and texts read so that errors name them."""
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from .errors import DragAVideoError
+
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -43,6 +46,20 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_named(path: Path, parse: Callable[[str], _T]) -> _T:
+    """What `parse` makes of a text file, which may begin with a byte order mark.
+
+    Raises:
+        DragAVideoError: not UTF-8, unreadable, or what `parse` refuses; the message begins with the file's name.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DragAVideoError(f"{path.name}: cannot be read as text ({error}); save it as UTF-8.") from None
+    except DragAVideoError as error:
+        raise DragAVideoError(f"{path.name}: {error}") from None
 
 
 def check_writable(folder: str | Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import DragAVideoError
+from .files import read_named
 
 if TYPE_CHECKING:
     from .clip import Clip
@@ -153,12 +154,7 @@ def load_instruction(path: str | Path) -> DragInstruction:
     path = Path(path)
     if not path.is_file():
         raise DragAVideoError(f"There is no instruction file '{path}'; check the path.")
-    try:
-        return parse_instruction(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DragAVideoError(f"{path.name}: cannot be read as text ({error}); save it as UTF-8.") from None
-    except DragAVideoError as error:
-        raise DragAVideoError(f"{path.name}: {error}") from None
+    return read_named(path, parse_instruction)
 
 
 def clip_position(instruction: DragInstruction, clip: Clip) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import DragAVideoError
+from .files import read_named
 
 PRESET_FILE = "drag_preset.json"
 
@@ -274,9 +275,4 @@ def read_preset(path: Path) -> Preset:
     Raises:
         DragAVideoError: unreadable, or not a preset; the message begins with the file's name.
     """
-    try:
-        return preset_from_json(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DragAVideoError(f"{path.name}: cannot be read as text ({error}); save it as UTF-8.") from None
-    except DragAVideoError as error:
-        raise DragAVideoError(f"{path.name}: {error}") from None
+    return read_named(path, preset_from_json)

@@ -14,27 +14,15 @@ from ..progress import Progress, silent
 from ..settings import PropagationSettings
 from .corrections import corrections_of, with_corrections
 from .correspondence import dift_features
-from .point_sets import (
-    PointSets,
-    affine_targets,
-    expand_points,
-    nearest_of,
-    segment_discs,
-    shift_mask,
-    square_patches,
-    translate_targets,
-)
+from .point_sets import PointSets, affine_targets, expand_points, translate_targets
+from .regions import checked_mask, edit_regions, moved_mask
 from .segmentation import Segmenter, foreground_of, grabcut_segmenter, is_too_small, marks_object
 from .tracks import Tracks, inside_frame, smoothed, track_points
 
 if TYPE_CHECKING:
     from ..clip import Clip
-    from ..geometry import Geometry
     from ..inversion import Inversion
     from ..model.drag_model import DragModel
-
-_FREE_RADIUS = 2.0
-"""Without mask points the region round handle -> target is this many times mask_radius_px wide on each side."""
 
 
 def propagate(
@@ -80,7 +68,7 @@ def propagate(
     """
     validate_instruction(instruction, clip)
     count, key_frame = len(clip.frames), clip_position(instruction, clip)
-    masks = None if mask is None else _check_mask(mask, count, clip.geometry.source_size)
+    masks = None if mask is None else checked_mask(mask, count, clip.geometry.source_size)
     pairs, side = len(instruction.pairs), settings.set_side**2
 
     def working(points: object) -> Tensor:
@@ -122,11 +110,11 @@ def propagate(
     else:
         targets = translate_targets(handles, drag, key_frame)
     if masks is None:
-        masks = _regions(
+        masks = edit_regions(
             handles, targets, visible, tracks[:, pairs:], seen[:, pairs:], key_frame, settings, clip.geometry
         )
     elif len(masks) != count:
-        masks = _moved_mask(masks[0], handles, visible & foreground[:pairs], key_frame, clip.geometry.scale)
+        masks = moved_mask(masks[0], handles, visible & foreground[:pairs], key_frame, clip.geometry.scale)
 
     middles, shown = tracks[:, :, side // 2], seen[:, :, side // 2]
     on_object = torch.cat([torch.ones(pairs, dtype=torch.bool), marks])
@@ -282,77 +270,3 @@ def _check_seen(visible: Tensor) -> None:
             raise DragAVideoError(
                 f"Pair {p + 1} is seen in no frame of the clip; put its handle on a visible part of the object."
             )
-
-
-def _regions(
-    handles: Tensor,
-    targets: Tensor,
-    visible: Tensor,
-    mask_sets: Tensor,
-    mask_seen: Tensor,
-    key_frame: int,
-    settings: PropagationSettings,
-    geometry: Geometry,
-) -> Tensor:
-    """The edit region of each frame at source size, [N, Hs, Ws] bool. Points in working px."""
-    radius = settings.mask_radius_px / geometry.scale
-    middle = handles.shape[2] // 2
-    centres = geometry.to_source(_set_centres(mask_sets, mask_seen, key_frame))
-    starts, ends = geometry.to_source(handles[:, :, middle]), geometry.to_source(targets[:, :, middle])
-    width = radius if centres.shape[1] else _FREE_RADIUS * radius
-    regions = []
-    for i in range(len(handles)):
-        seen = visible[i].any(-1)
-        region = segment_discs(starts[i][seen], ends[i][seen], width, geometry.source_size)
-        region |= square_patches(centres[i], radius, geometry.source_size)
-        if bool(seen.any()):
-            # A part that is swung aside comes to lie between its root and the target, where nobody clicks.
-            nearest = nearest_of(centres[i], starts[i][seen])
-            region |= segment_discs(centres[i], ends[i][seen][nearest], radius, geometry.source_size)
-        regions.append(region)
-    return torch.stack(regions)
-
-
-def _set_centres(sets: Tensor, seen: Tensor, key_frame: int) -> Tensor:
-    """[N, M, 2]: each mask point moved by the median motion of its set's visible points (all, where none is)."""
-    count, points, side, _ = sets.shape
-    centres = sets[key_frame, :, side // 2].repeat(count, 1, 1)
-    for i in range(count):
-        for m in range(points):
-            chosen = seen[i, m] if bool(seen[i, m].any()) else torch.ones_like(seen[i, m])
-            centres[i, m] += (sets[i, m] - sets[key_frame, m])[chosen].median(0).values
-    return centres
-
-
-def _moved_mask(mask: Tensor, handles: Tensor, usable: Tensor, key_frame: int, scale: float) -> Tensor:
-    """[N, Hs, Ws]: the key frame's mask moved by the mean motion of the handles' points seen in each frame."""
-    masks = []
-    for i in range(len(handles)):
-        chosen = usable[i] if bool(usable[i].any()) else torch.ones_like(usable[i])
-        masks.append(shift_mask(mask, (handles[i] - handles[key_frame])[chosen].mean(0) / scale))
-    return torch.stack(masks)
-
-
-def _check_mask(mask: Tensor, count: int, size: tuple[int, int]) -> Tensor:
-    """The mask as bool [1 or N, Hs, Ws], a copy."""
-    if mask.ndim not in (2, 3):
-        raise DragAVideoError(
-            f"The mask has shape {tuple(mask.shape)}; [height, width] or [frames, height, width] was expected."
-        )
-    width, height = int(mask.shape[-1]), int(mask.shape[-2])
-    if (width, height) != size:
-        raise DragAVideoError(
-            f"The mask is {width}x{height} but the clip is {size[0]}x{size[1]}; make it on this clip, or resize it."
-        )
-    if mask.ndim == 3 and len(mask) not in (1, count):
-        raise DragAVideoError(
-            f"The mask has {len(mask)} frames but the clip has {count}; give one mask for the clicked frame, or one "
-            "for every frame."
-        )
-    values = mask.detach().cpu()
-    if values.dtype.is_floating_point and not bool(torch.isfinite(values).all()):
-        raise DragAVideoError("The mask holds values that are not finite; values from 0 to 1 were expected.")
-    chosen = values.clone() if values.dtype == torch.bool else values >= 0.5
-    if not bool(chosen.any()):
-        raise DragAVideoError("The mask is empty, so nothing may change; paint the region that the drag may touch.")
-    return chosen if chosen.ndim == 3 else chosen[None]
