@@ -18,6 +18,6 @@ _OUT_OF_MEMORY = (
 
 
 def ran_out_of_memory(error: Exception) -> bool:
-    """Whether that is what an error says: CUDA has a class for it, its libraries, Metal and CPUs have words alone."""
+    """Whether that is what an error says, in the words of CUDA, its libraries, Metal or a CPU."""
     words = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in words for sign in _OUT_OF_MEMORY)

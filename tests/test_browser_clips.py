@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.browser import FEW_KINDS, FrontEnd
+from tests.comfyui import PACK
 from tests.pointing import find_marks, grey, picture_of
 
 in_few = pytest.mark.parametrize("front", FEW_KINDS, indirect=True, scope="session", ids=str)
@@ -139,6 +140,34 @@ def test_frames_come_with_a_run_where_they_cannot_be_known(front: FrontEnd) -> N
     front.look_at(node, 1)
     see(front, 255 - grey(0))
     assert not front.problems
+
+
+@in_few
+def test_a_run_belongs_to_the_workflow_that_was_queued(front: FrontEnd) -> None:
+    """Another tab may be open when its results come in; the server knows whose they are."""
+    front.new_workflow()
+    loader = front.add("LoadImage", -1500, 0, image="odd.png")
+    inverted = front.add("ImageInvert", -950, 0)
+    front.connect(loader, 0, inverted, "image")
+    chain(front, inverted)
+    front.command("Comfy.QueuePrompt")
+    see(front, 255 - grey(0))
+    code = """async (url) => {
+      const { createRuns } = await import(url);
+      const { api } = await import("/scripts/api.js");
+      const [prompt] = Object.keys(await (await api.fetchApi("/history?max_items=1")).json());
+      const events = Object.assign(new EventTarget(), { fetchApi: (path) => api.fetchApi(path) });
+      let shown = "another workflow";
+      let runs;
+      const told = new Promise((done) => { runs = createRuns(events, () => ({ id: shown }), done); });
+      const detail = { node: "7", prompt_id: prompt, output: { dragavideo_clip: ["the clip"] } };
+      events.dispatchEvent(new CustomEvent("executed", { detail }));
+      await told;
+      const there = runs.clip("7") ?? null;
+      shown = (app.rootGraph ?? app.graph).id;
+      return [there, runs.clip("7") ?? null];
+    }"""
+    assert front.page.evaluate(code, f"/extensions/{PACK}/comfy/runs.js") == [None, "the clip"]
 
 
 @in_few
