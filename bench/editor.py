@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests.browser import FLAGS, NAMED, NAMES
-from tests.editor_page.site import editor_site
+from tests.web.editor_page.site import editor_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dragavideo_core import draw
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.model.loading import load_model
+from dragavideo_core.results import draw
 from training.detector import detect
 from training.palette import HUES
 

@@ -10,21 +10,22 @@ from dataclasses import dataclass
 from torch import Tensor
 from tqdm import tqdm
 
-from . import draw, pipeline, report
-from .clip import Clip, load_clip
+from . import pipeline
 from .command_line import build_parser, chosen_preset
 from .errors import DragAVideoError, ran_out_of_memory
-from .examples import Example, example, known_part
 from .files import check_writable
-from .instruction import DragInstruction, load_instruction
+from .instruction.examples import Example, example, known_part
+from .instruction.value import DragInstruction, load_instruction
+from .media.clip import Clip, load_clip
+from .media.pictures import PICTURE_SUFFIXES
+from .media.video_io import write_video
 from .model.drag_model import DragModel
 from .model.loading import load_model
 from .model.lora import load_lora, save_lora
-from .pictures import PICTURE_SUFFIXES
 from .propagation.segmentation import Segmenter, sam_segmenter
+from .results import draw, report
 from .settings import Preset
 from .storage import StageStore
-from .video_io import write_video
 
 _SMALLER = (
     "lower --size, or add --set drag.micro_batch=1 --set decode.micro_batch=1. Finished stages are kept, the same "

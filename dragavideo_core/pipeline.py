@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from .clip import Clip
-from .compositing import composite, lay_back
-from .decoding import Decoded, decode_drag
-from .detail import carry_detail
+from .decoding.decode import Decoded, decode_drag
+from .decoding.detail import carry_detail
 from .drag.offsets import LatentOffsets
 from .drag.optimizer import optimise_offsets
 from .drag.warm_start import clip_fields
 from .errors import DragAVideoError
-from .instruction import DragInstruction, validate_instruction
-from .inversion import Inversion, invert, reference_chain, visited_steps
+from .instruction.value import DragInstruction, validate_instruction
+from .inversion.invert import Inversion, invert, reference_chain, visited_steps
+from .media.clip import Clip
+from .media.compositing import composite, lay_back
 from .model.drag_model import DragModel
 from .model.lora import LoraWeights, tune_lora, with_lora
 from .progress import Progress, silent

@@ -11,9 +11,9 @@ from comfy_api.latest import InputImpl, Types, io
 from . import host, memory, sockets
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
     from ..dragavideo_core.drag.offsets import LatentOffsets
-    from ..dragavideo_core.inversion import Inversion
+    from ..dragavideo_core.inversion.invert import Inversion
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 _SWITCH = {"preset": None, "on": True, "off": False}
@@ -101,7 +101,7 @@ class Decode(io.ComfyNode):
         micro_batch: int,
         detail: str = "preset",
     ) -> io.NodeOutput:
-        from ..dragavideo_core.decoding import decode_drag
+        from ..dragavideo_core.decoding.decode import decode_drag
         from ..dragavideo_core.pipeline import DragResult, finished_frames
 
         settings = model.drag.preset.decode

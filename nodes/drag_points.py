@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import memory, sockets
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.media.clip import Clip
 
 EMPTY = '{"version": 1, "frame": 0, "pairs": [], "mask_points": [], "pinned_points": []}'
 
@@ -49,7 +49,7 @@ class DragPoints(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip: Clip, instruction: str, rescale: bool) -> io.NodeOutput:
-        from ..dragavideo_core.instruction import parse_instruction, validate_instruction
+        from ..dragavideo_core.instruction.value import parse_instruction, validate_instruction
 
         with memory.computing():
             points = parse_instruction(instruction)

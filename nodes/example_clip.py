@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dragavideo_core import examples
+from ..dragavideo_core.instruction import examples
 from . import host, memory, sockets
 from .for_editor import clip_shown
 from .prepare_clip import working_size
@@ -52,8 +52,8 @@ class ExampleClip(io.ComfyNode):
     def execute(
         cls, example: str, limit: int, size: int, fit: str, model: memory.HostModel | None = None
     ) -> io.NodeOutput:
-        from ..dragavideo_core.clip import load_clip
-        from ..dragavideo_core.instruction import load_instruction
+        from ..dragavideo_core.instruction.value import load_instruction
+        from ..dragavideo_core.media.clip import load_clip
 
         chosen = examples.example(example)
         with memory.computing():

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from . import folders
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
-    from ..dragavideo_core.instruction import DragInstruction
+    from ..dragavideo_core.instruction.value import DragInstruction
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 CLIP_KEY = "dragavideo_clip"
@@ -25,7 +25,7 @@ def clip_shown(clip: Clip) -> dict[str, list[Any]]:
 
     {"dragavideo_clip": [{"frames": [file, ...], "size": [W, H] in source px, "indices": [frames of the file], "fps"}]}
     """
-    from ..dragavideo_core.editor_formats import clip_pictures
+    from ..dragavideo_core.results.editor_formats import clip_pictures
 
     try:
         frames = folders.temp_files(list(clip_pictures(clip)), ".jpg")
@@ -38,7 +38,7 @@ def clip_shown(clip: Clip) -> dict[str, list[Any]]:
 
 def tracks_shown(point_sets: PointSets, clip: Clip, points: DragInstruction) -> dict[str, list[Any]]:
     """A JSON file of the tracked points (`editor_formats.tracks_json`): {"dragavideo_tracks": [file]}."""
-    from ..dragavideo_core.editor_formats import tracks_json
+    from ..dragavideo_core.results.editor_formats import tracks_json
 
     try:
         return {TRACKS_KEY: folders.temp_files([tracks_json(point_sets, clip, points).encode()], ".json")}

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.audio import Audio
+    from ..dragavideo_core.media.audio import Audio
     from ..dragavideo_core.pipeline import DragResult
     from ..dragavideo_core.settings import Preset
 
@@ -97,7 +97,7 @@ def image(frames: Tensor) -> Tensor:
 
 def audio_in(audio: dict[str, Any] | None) -> Audio | None:
     """ComfyUI's AUDIO ([1, C, T] and a rate) as the core's."""
-    from ..dragavideo_core.audio import Audio
+    from ..dragavideo_core.media.audio import Audio
 
     if audio is None:
         return None

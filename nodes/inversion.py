@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import host, memory, sockets
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.media.clip import Clip
 
 
 class DDIMInversion(io.ComfyNode):
@@ -44,7 +44,7 @@ class DDIMInversion(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: memory.HostModel, clip: Clip, prompt: str, steps: int, micro_batch: int) -> io.NodeOutput:
-        from ..dragavideo_core.inversion import invert
+        from ..dragavideo_core.inversion.invert import invert
 
         progress = host.HostProgress()
         with memory.running(model, clip, micro_batch) as drag:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import host, memory, sockets
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.media.clip import Clip
 
 
 class LoraTuning(io.ComfyNode):

@@ -16,7 +16,7 @@ from torch import nn
 from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.model.drag_model import DragModel
 
 _T = TypeVar("_T")

@@ -12,9 +12,9 @@ from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets, unfinished
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
     from ..dragavideo_core.drag.offsets import LatentOffsets
-    from ..dragavideo_core.inversion import Inversion
+    from ..dragavideo_core.inversion.invert import Inversion
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
     from ..dragavideo_core.settings import Preset, TrackerSettings
 

@@ -103,7 +103,7 @@ class PrepareClip(io.ComfyNode):
         audio: dict[str, Any] | None = None,
         model: memory.HostModel | None = None,
     ) -> io.NodeOutput:
-        from ..dragavideo_core.clip import load_clip, prepare_clip
+        from ..dragavideo_core.media.clip import load_clip, prepare_clip
 
         if (images is None) == (video is None):
             raise DragAVideoError("Connect either images or video to Prepare Clip, one of the two.")

@@ -9,7 +9,7 @@ from comfy_api.latest import io, ui
 from . import host, memory, sockets
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 
@@ -34,7 +34,7 @@ class PreviewPoints(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip: Clip, point_sets: PointSets) -> io.NodeOutput:
-        from ..dragavideo_core.draw import overlay
+        from ..dragavideo_core.results.draw import overlay
 
         check_frames(clip, point_sets)
         with memory.computing():

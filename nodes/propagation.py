@@ -12,8 +12,8 @@ from . import host, memory, sockets
 from .for_editor import tracks_shown
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
-    from ..dragavideo_core.instruction import DragInstruction
+    from ..dragavideo_core.instruction.value import DragInstruction
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 _MICRO_BATCH = 4

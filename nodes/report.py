@@ -10,8 +10,8 @@ from comfy_api.latest import io, ui
 from . import host, memory, sockets
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
-    from ..dragavideo_core.instruction import DragInstruction
+    from ..dragavideo_core.instruction.value import DragInstruction
+    from ..dragavideo_core.media.clip import Clip
 
 
 class DragReport(io.ComfyNode):
@@ -43,8 +43,9 @@ class DragReport(io.ComfyNode):
     def execute(
         cls, model: memory.HostModel, clip: Clip, points: DragInstruction, result: host.DragRun
     ) -> io.NodeOutput:
-        from ..dragavideo_core import draw, examples
-        from ..dragavideo_core.report import drag_report, report_text
+        from ..dragavideo_core.instruction import examples
+        from ..dragavideo_core.results import draw
+        from ..dragavideo_core.results.report import drag_report, report_text
 
         run = result.result
         known = examples.known_part(clip.name, points)

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from ..dragavideo_core import examples
 from ..dragavideo_core.errors import DragAVideoError
+from ..dragavideo_core.instruction import examples
 from . import folders, host
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.frame_store import FrameStore
+    from ..dragavideo_core.media.frame_store import FrameStore
 
 DEFAULT_LONGEST = 1280
 _KEEP_SECONDS = 24 * 3600
@@ -61,8 +61,8 @@ async def _answered(answer: Callable[[Mapping[str, str]], web.Response], query: 
 
 
 def _about_clip(query: Mapping[str, str]) -> web.Response:
-    from ..dragavideo_core.frame_store import file_version
-    from ..dragavideo_core.instruction import load_instruction
+    from ..dragavideo_core.instruction.value import load_instruction
+    from ..dragavideo_core.media.frame_store import file_version
 
     path = _path(query)
     table = _told_by_name(path, lambda: _store().table(path))
@@ -84,7 +84,7 @@ def _about_clip(query: Mapping[str, str]) -> web.Response:
 
 
 def _picture(query: Mapping[str, str]) -> web.Response:
-    from ..dragavideo_core.frame_store import file_version
+    from ..dragavideo_core.media.frame_store import file_version
 
     path = _path(query)
     index, longest = _number(query, "index", 0), _number(query, "longest", DEFAULT_LONGEST)
@@ -98,7 +98,7 @@ def _picture(query: Mapping[str, str]) -> web.Response:
 @cache
 def _store() -> FrameStore:
     """The one store of the server, made when it is first needed."""
-    from ..dragavideo_core.frame_store import FrameStore
+    from ..dragavideo_core.media.frame_store import FrameStore
 
     return FrameStore()
 

@@ -9,7 +9,7 @@ CATEGORY = "Drag-A-Video"
 Model = io.Custom("DRAGAVIDEO_MODEL")
 """memory.HostModel"""
 Clip = io.Custom("DRAGAVIDEO_CLIP")
-"""dragavideo_core.clip.Clip"""
+"""dragavideo_core.media.clip.Clip"""
 Points = io.Custom("DRAGAVIDEO_POINTS")
 """dragavideo_core.instruction.DragInstruction"""
 Inversion = io.Custom("DRAGAVIDEO_INVERSION")

@@ -11,9 +11,9 @@ from . import host, memory, sockets
 from .preview import check_frames
 
 if TYPE_CHECKING:
-    from ..dragavideo_core.clip import Clip
+    from ..dragavideo_core.instruction.track_formats import PointTracks
+    from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
-    from ..dragavideo_core.track_formats import PointTracks
 
 CORE_TRACKS = getattr(io, "Tracks", None)
 """ComfyUI's own TRACKS type, which older versions lack."""
@@ -70,8 +70,8 @@ class TracksIn(io.ComfyNode):
     def execute(
         cls, clip: Clip, tracks: str, frame: int, width: int, height: int, core_tracks: Any = None
     ) -> io.NodeOutput:
-        from ..dragavideo_core.instruction import DragInstruction, DragPair, validate_instruction
-        from ..dragavideo_core.track_formats import parse_tracks, scaled_tracks
+        from ..dragavideo_core.instruction.track_formats import parse_tracks, scaled_tracks
+        from ..dragavideo_core.instruction.value import DragInstruction, DragPair, validate_instruction
 
         with memory.computing():
             found = _core_tracks(core_tracks) if core_tracks is not None else parse_tracks(tracks)
@@ -141,7 +141,7 @@ class TracksOut(io.ComfyNode):
     def execute(
         cls, clip: Clip, point_sets: PointSets, which: str, format: str, width: int, height: int, length: int
     ) -> io.NodeOutput:
-        from ..dragavideo_core import track_formats as forms
+        from ..dragavideo_core.instruction import track_formats as forms
 
         check_frames(clip, point_sets)
         with memory.computing():
@@ -157,7 +157,7 @@ class TracksOut(io.ComfyNode):
 
 
 def _core_tracks(value: dict[str, Any]) -> PointTracks:
-    from ..dragavideo_core.track_formats import PointTracks
+    from ..dragavideo_core.instruction.track_formats import PointTracks
 
     path = host.given(value["track_path"])
     visible = value.get("track_visibility")

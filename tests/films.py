@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dragavideo_core.video_io import write_video
+from dragavideo_core.media.video_io import write_video
 
 
 def write_turned(path: Path, frames: Tensor, fps: float = 10) -> None:

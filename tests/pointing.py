@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dragavideo_core.video_io import write_video
+from dragavideo_core.media.video_io import write_video
 from tests.browser import FrontEnd
 
 if TYPE_CHECKING:

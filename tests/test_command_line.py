@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from dragavideo_core.__main__ import main
-from dragavideo_core.clip import load_clip
 from dragavideo_core.command_line import build_parser, chosen_preset
-from dragavideo_core.draw import save_png
 from dragavideo_core.errors import DragAVideoError
+from dragavideo_core.media.clip import load_clip
+from dragavideo_core.media.video_io import write_video
+from dragavideo_core.results.draw import save_png
 from dragavideo_core.settings import PAPER, Preset, load_preset, override, preset_from_json
-from dragavideo_core.video_io import write_video
 
 INSTRUCTION = {
     "version": 1,

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from dragavideo_core import pipeline
-from dragavideo_core.clip import Clip, prepare_clip
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.instruction import DragInstruction, DragPair
-from dragavideo_core.inversion import invert
+from dragavideo_core.instruction.value import DragInstruction, DragPair
+from dragavideo_core.inversion.invert import invert
+from dragavideo_core.media.clip import Clip, prepare_clip
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.settings import PAPER, override
 from dragavideo_core.storage import StageStore

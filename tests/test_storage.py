@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dragavideo_core.drag.offsets import LatentOffsets
-from dragavideo_core.inversion import Inversion, invert_latents
+from dragavideo_core.inversion.invert import Inversion, invert_latents
 from dragavideo_core.storage import StageStore, fingerprint, load_value, save_value, weights_fingerprint
 
 from .tiny import tiny_model

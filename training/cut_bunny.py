@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dragavideo_core.geometry import fit_geometry
-from dragavideo_core.video_io import read_video, write_video
+from dragavideo_core.media.geometry import fit_geometry
+from dragavideo_core.media.video_io import read_video, write_video
 
 EXAMPLE = Path(__file__).parents[1] / "dragavideo_core" / "bundled" / "examples" / "bunny.mp4"
 FIRST_FRAME, FRAMES = 108, 22

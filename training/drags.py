@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dragavideo_core.instruction import DragInstruction, DragPair
+from dragavideo_core.instruction.value import DragInstruction, DragPair
 
 from .renderer import part_positions
 from .scene import UNIT_SIZE, PartEdit, Scene

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from dragavideo_core.video_io import write_video
+from dragavideo_core.media.video_io import write_video
 
 from .drags import part_drag
 from .renderer import part_positions, render_clip

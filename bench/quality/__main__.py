@@ -21,9 +21,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dragavideo_core import draw
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.files import atomic_path
+from dragavideo_core.results import draw
 
 from .cases import SPECS, TEST_SEEDS, TUNING_SEEDS, Case, CaseSpec, rendered_cases, spread
 from .real import real_cases

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dragavideo_core.clip import Clip, prepare_clip
-from dragavideo_core.instruction import DragInstruction, DragPair
+from dragavideo_core.instruction.value import DragInstruction, DragPair
+from dragavideo_core.media.clip import Clip, prepare_clip
 from training.renderer import part_labels, part_positions, part_visible
 from training.scene import HELD_OUT_FROM, PARTS, UNIT_SIZE, PartEdit, Scene, sample_scene
 

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dragavideo_core import measure
-from dragavideo_core.clip import Clip
-from dragavideo_core.flow import dis_flow, warp
-from dragavideo_core.instruction import DragInstruction, DragPair
+from dragavideo_core.instruction.value import DragInstruction, DragPair
+from dragavideo_core.media.clip import Clip
+from dragavideo_core.media.flow import dis_flow, warp
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.pipeline import propagate_clip
 from dragavideo_core.propagation.correspondence import cells_of, match, patch_features, pixels_of
 from dragavideo_core.propagation.point_sets import PointSets, shift_mask
+from dragavideo_core.results import measure
 from training.scene import PARTS, UNIT_SIZE
 
 from .cases import Case

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from dragavideo_core.clip import load_clip
-from dragavideo_core.examples import example
-from dragavideo_core.instruction import load_instruction
+from dragavideo_core.instruction.examples import example
+from dragavideo_core.instruction.value import load_instruction
+from dragavideo_core.media.clip import load_clip
 
 from .cases import Case
 

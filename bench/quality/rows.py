@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dragavideo_core.clip import Clip
-from dragavideo_core.detail import warp_source
+from dragavideo_core.decoding.detail import warp_source
 from dragavideo_core.drag.warm_start import FieldShape, clip_fields, warp_bilinear
+from dragavideo_core.media.clip import Clip
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.pipeline import drag_clip, propagate_clip, reconstruct_clip
 from dragavideo_core.propagation.segmentation import Segmenter

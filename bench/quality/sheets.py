@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from dragavideo_core import draw
+from dragavideo_core.results import draw
 
 from .cases import Case
 from .statistics import differences

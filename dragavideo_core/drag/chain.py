@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ..inversion import Inversion
+from ..inversion.invert import Inversion
 from ..model.drag_model import DragModel
 
 

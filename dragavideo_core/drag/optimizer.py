@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..batches import micro_batches
 from ..errors import DragAVideoError
-from ..geometry import Geometry
-from ..inversion import Inversion
+from ..inversion.invert import Inversion
+from ..media.geometry import Geometry
+from ..model.batches import micro_batches
 from ..model.drag_model import DragModel
 from ..progress import Progress, silent
 from ..propagation.point_sets import PointSets

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..batches import micro_batches
 from ..errors import DragAVideoError
-from ..geometry import Geometry
-from ..inversion import Inversion, reference_chain, visited_steps
+from ..inversion.invert import Inversion, reference_chain, visited_steps
+from ..media.geometry import Geometry
+from ..model.batches import micro_batches
 from ..model.drag_model import DragModel
+from ..model.sampling import sample_features
 from ..progress import Progress
 from ..propagation.point_sets import PointSets
-from ..sampling import sample_features
 from ..settings import DragSettings, TrackerSettings
 from .chain import walk_chain, walk_independent
 from .supervision import patch_offsets, unit_directions

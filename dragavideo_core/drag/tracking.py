@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..sampling import sample_features
+from ..model.sampling import sample_features
 from ..settings import TrackerSettings
 from .supervision import CELL_PX, unit_directions
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from ..geometry import Geometry
-from ..inversion import Inversion
+from ..inversion.invert import Inversion
+from ..media.geometry import Geometry
 from ..model.drag_model import DragModel
 from ..propagation.point_sets import PointSets
 from .object_field import object_field

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ..instruction import DragInstruction, Point
+from ..instruction.value import DragInstruction, Point
 from .tracks import Tracks
 
 if TYPE_CHECKING:
-    from ..clip import Clip
+    from ..media.clip import Clip
 
 
 def corrections_of(instruction: DragInstruction, clip: Clip, key_frame: int) -> dict[int, dict[int, Point]]:

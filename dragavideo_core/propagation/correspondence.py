@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import DragAVideoError
+from ..model.sampling import sample_features
 from ..progress import Progress, silent
-from ..sampling import sample_features
 
 if TYPE_CHECKING:
-    from ..clip import Clip
-    from ..inversion import Inversion
+    from ..inversion.invert import Inversion
+    from ..media.clip import Clip
     from ..model.drag_model import DragModel
 
 _PATCH_REACH, _PATCH_SPACING, _PATCH_SIGMA = 2, 0.75, 1.0
@@ -76,7 +76,7 @@ def dift_features(
             f"The inversion holds {inversion.latents.shape[1]} frames but the clip has {count}; invert this clip."
         )
     if inversion is None or len(inversion.latents) <= step:
-        from ..inversion import invert, invert_latents
+        from ..inversion.invert import invert, invert_latents
 
         prompt = prompt if inversion is None else inversion.prompt
         if isinstance(clip, Tensor):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from ..instruction import DragInstruction, clip_position, validate_instruction
+from ..instruction.value import DragInstruction, clip_position, validate_instruction
 from ..progress import Progress, silent
 from ..settings import PropagationSettings
 from .corrections import corrections_of, with_corrections
@@ -20,8 +20,8 @@ from .segmentation import Segmenter, foreground_of, grabcut_segmenter, is_too_sm
 from .tracks import Tracks, inside_frame, smoothed, track_points
 
 if TYPE_CHECKING:
-    from ..clip import Clip
-    from ..inversion import Inversion
+    from ..inversion.invert import Inversion
+    from ..media.clip import Clip
     from ..model.drag_model import DragModel
 
 

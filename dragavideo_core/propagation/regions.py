@@ -12,7 +12,7 @@ from ..settings import PropagationSettings
 from .point_sets import nearest_of, segment_discs, shift_mask, square_patches
 
 if TYPE_CHECKING:
-    from ..geometry import Geometry
+    from ..media.geometry import Geometry
 
 _FREE_RADIUS = 2.0
 """Without mask points the region round handle -> target is this many times mask_radius_px wide on each side."""

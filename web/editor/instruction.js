@@ -1,4 +1,4 @@
-// The drag instruction: parsed, validated, scaled and written as dragavideo_core/instruction.py does it.
+// The drag instruction: parsed, validated, scaled and written as dragavideo_core/instruction does it.
 //
 // Points are [x, y] in px of the source clip (integers are pixel centres), `frame` counts in the source file.
 // Values are never changed in place; every function gives a new one.

@@ -1,4 +1,4 @@
-// What the node would refuse when it runs, said beforehand. See validate_instruction in dragavideo_core/instruction.py.
+// What the node would refuse when it runs, said beforehand. See validate_instruction in dragavideo_core/instruction/checks.py.
 
 import { pointsOf } from "./hits.js";
 import { SHORTEST_DRAG_PX } from "./instruction.js";

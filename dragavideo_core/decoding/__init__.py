@@ -1,0 +1,1 @@
+"""From offsets to frames: denoising with them, smoothing, and the detail that codec and network lose."""

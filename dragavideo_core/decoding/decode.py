@@ -1,0 +1,202 @@
+"""From offsets to frames: denoising with them, cross-branch attention and smoothing (Sec. 3.3, last two paragraphs).
+
+The source branch is the reference chain: the inversion's latents denoised with no offset. The edited branch starts at
+the same latents, adds its offset wherever it comes to a selected step, and moves on by DDIM:
+
+    x_42 = z_42 + delta_42,   x_t = DDIM(x_{t+1}) + [t in T] delta_t
+
+Offsets that were optimised with `chain="independent"`, each on its own reference latent, are added on the way down in
+the very same manner, as the paper's text has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..drag.offsets import LatentOffsets
+from ..errors import DragAVideoError
+from ..inversion.invert import Inversion
+from ..media.flow import middle_frame
+from ..model.attention import AttentionController, AttentionPolicy, with_attention
+from ..model.batches import micro_batches
+from ..model.drag_model import DragModel
+from ..progress import Progress, silent
+from ..settings import DecodeSettings
+
+STAGE = "decode"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What denoising gave, before compositing. Frames are fp32, 0-1, on the CPU, at working size."""
+
+    edited: Tensor
+    """[N, H, W, 3]: the edited branch."""
+    reconstruction: Tensor
+    """[N, H, W, 3]: the source branch: what inversion and codec give back of the clip when nothing is dragged."""
+    latents: Tensor
+    """[N, C, h, w]: the edited branch at step 0."""
+
+
+def decode_drag(
+    model: DragModel,
+    inversion: Inversion,
+    offsets: LatentOffsets,
+    settings: DecodeSettings,
+    progress: Progress = silent,
+    *,
+    reference: Mapping[int, Tensor] | None = None,
+    reconstruction: Tensor | None = None,
+) -> Decoded:
+    """Denoise the clip with its offsets.
+
+    With `cross_branch`, from `cross_branch_step` down, the queries of the edited branch read keys and values of the
+    same frame's source branch in the self-attentions from `cross_branch_layer` on (MasaCtrl). This pairs a frame with
+    itself, so frames go through the network `micro_batch` at a time (twice as many rows where both branches run); a
+    policy that mixes frames would need all of them at once.
+
+    Args:
+        model: the one the offsets were made with (LoRA included).
+        settings: `composite` and `feather_px` are not for this function, but for `compositing.composite`.
+        progress: called for every micro-batch at every step, with a preview of the edit so far, and for every frame
+            decoded. Cancel by raising from it.
+        reference: the chain of `inversion.reference_chain` over `offsets.visits`, where it is at hand: the source
+            branch is then taken from there, and runs only where its keys and values are needed.
+        reconstruction: [N, H, W, 3], the decoded source branch of an earlier call, to save decoding it again.
+
+    Raises:
+        DragAVideoError: offsets of another clip or inversion, or smoothing at a step the chain does not visit.
+    """
+    _check(inversion, offsets, settings)
+    visits, deltas = offsets.visits, dict(zip(offsets.steps, offsets.offsets))
+    source = edited = inversion.latents[visits[0]]
+    batches = micro_batches(len(source), settings.micro_batch)
+    smoothings = sorted(set(settings.smoothing_steps), reverse=True) if settings.smoothing and len(source) > 2 else []
+    controller = AttentionController()
+    policy = AttentionPolicy("cross_branch", settings.cross_branch_layer)
+    crossed = with_attention(model, policy, controller) if settings.cross_branch else model
+
+    clips = 1 if reconstruction is not None else 2
+    tick = _Ticks(progress, (len(visits) - 1) * len(batches) + clips * len(source))
+    parted = False  # whether the branches differ yet; while they do not, one stands for both
+    for step, below in pairwise(visits):
+        if step in deltas:
+            edited = edited + deltas[step]
+        parted = parted or step in deltas or step in smoothings
+        crossing = parted and settings.cross_branch and step <= settings.cross_branch_step
+        branches = [*([source] if crossing or reference is None else []), *([edited] if parted else [])]
+        controller.active = crossing
+        noises = _noises(crossed, inversion.embedding, branches, step, batches, controller, tick)
+        source = model.schedule.move(source, noises[0], step, below) if reference is None else reference[below]
+        if not parted:
+            edited = source
+        elif step in smoothings:
+            clean = model.schedule.clean_of(edited, noises[-1], step)
+            clean = _smooth_latents(model, clean, parity=1 - smoothings.index(step) % 2)
+            alpha = model.schedule.alpha(below)
+            edited = alpha**0.5 * clean + (1 - alpha) ** 0.5 * noises[-1]
+        else:
+            edited = model.schedule.move(edited, noises[-1], step, below)
+    frames = model.decode(edited, lambda _: tick())
+    if reconstruction is None:
+        reconstruction = model.decode(source, lambda _: tick())
+    return Decoded(edited=frames, reconstruction=reconstruction, latents=edited)
+
+
+def smooth_frames(frames: Tensor, parity: int) -> tuple[Tensor, list[int]]:
+    """Replace every second frame by the middle of its two neighbours (ControlVideo's interleaved-frame smoother).
+
+    The first and the last frame have one neighbour and stay. ControlVideo's interpolator is a network (RIFE); this one
+    warps along optical flow.
+
+    Args:
+        frames: [N, H, W, 3], 0-1.
+        parity: 1 replaces frames 1, 3, 5 ...; 0 replaces 2, 4, 6 ...
+
+    Returns:
+        (the frames, as a new tensor; which of them were replaced).
+    """
+    chosen = [i for i in range(1, len(frames) - 1) if i % 2 == parity % 2]
+    smooth = frames.clone()
+    for i in chosen:
+        smooth[i] = torch.from_numpy(middle_frame(frames[i - 1].numpy(), frames[i + 1].numpy()))
+    return smooth, chosen
+
+
+@dataclass
+class _Ticks:
+    """Counts calls of a progress."""
+
+    progress: Progress
+    total: int
+    done: int = 0
+
+    def __call__(self, preview: Callable[[], Tensor] | None = None) -> None:
+        self.done += 1
+        self.progress(STAGE, self.done, self.total, preview=preview)
+
+
+@torch.no_grad()
+def _noises(
+    model: DragModel,
+    embedding: Tensor,
+    branches: list[Tensor],
+    step: int,
+    batches: list[slice],
+    controller: AttentionController,
+    tick: _Ticks,
+) -> list[Tensor]:
+    """The noise of each branch [N, C, h, w] at `step`, fp32 on the CPU; both branches of a frame go in one call."""
+    noises = [torch.empty_like(branch) for branch in branches]
+    for batch in batches:
+        preview = None
+        if branches:
+            controller.frames = batch.stop - batch.start
+            x = torch.cat([branch[batch] for branch in branches])
+            eps = model.noise(x, step, embedding).cpu()
+            for noise, part in zip(noises, eps.chunk(len(branches))):
+                noise[batch] = part
+            clean = model.schedule.clean_of(branches[-1][batch][:1], noises[-1][batch][:1], step)
+            preview = partial(_first_frame, model, clean)
+        tick(preview)
+    return noises
+
+
+def _first_frame(model: DragModel, latents: Tensor) -> Tensor:
+    return model.decode(latents[:1])[0]
+
+
+def _smooth_latents(model: DragModel, clean: Tensor, parity: int) -> Tensor:
+    """`smooth_frames` on predicted clean latents; those it does not replace keep theirs, free of the codec's loss."""
+    frames, chosen = smooth_frames(model.decode(clean), parity)
+    if not chosen:
+        return clean
+    smooth = clean.clone()
+    smooth[chosen] = model.encode(frames[chosen])
+    return smooth
+
+
+def _check(inversion: Inversion, offsets: LatentOffsets, settings: DecodeSettings) -> None:
+    visits, clip = offsets.visits, inversion.latents.shape[1:]
+    if offsets.offsets.shape[0] != len(offsets.steps) or offsets.offsets.shape[1:] != clip:
+        raise DragAVideoError(
+            f"The offsets have the shape {list(offsets.offsets.shape)}, but {len(offsets.steps)} steps of this clip "
+            f"need {[len(offsets.steps), *clip]}; decode with the inversion that the offsets were optimised on."
+        )
+    if not visits or visits[-1] != 0 or visits[0] > inversion.top or not set(offsets.steps) <= set(visits[:-1]):
+        raise DragAVideoError(
+            f"The offsets belong to a chain from step {visits[0] if visits else '-'} with offsets at {offsets.steps}, "
+            f"which does not fit an inversion of {inversion.top} steps; invert with the settings of the drag."
+        )
+    missing = [step for step in settings.smoothing_steps if step not in visits[:-1]]
+    if settings.smoothing and missing:
+        raise DragAVideoError(
+            f"Smoothing is set to step {missing[0]}, which the chain from {visits[0]} does not visit; choose steps "
+            f"between 1 and {visits[0]}, below the selected ones when the chain is strided."
+        )

@@ -1,0 +1,1 @@
+"""What the person asks for: the instruction, its parser and its checks, tracks as other packs write them, examples."""

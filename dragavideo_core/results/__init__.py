@@ -1,0 +1,1 @@
+"""What a drag made, in numbers, pictures and words."""
