@@ -15,14 +15,16 @@ from .command_line import build_parser, chosen_preset
 from .errors import DragAVideoError, ran_out_of_memory
 from .files import check_writable
 from .instruction.examples import Example, example, known_part
-from .instruction.value import DragInstruction, load_instruction
+from .instruction.parsing import load_instruction
+from .instruction.value import DragInstruction
 from .media.clip import Clip, load_clip
 from .media.pictures import PICTURE_SUFFIXES
 from .media.video_io import write_video
 from .model.drag_model import DragModel
 from .model.loading import load_model
 from .model.lora import load_lora, save_lora
-from .propagation.segmentation import Segmenter, sam_segmenter
+from .propagation.sam import sam_segmenter
+from .propagation.segmentation import Segmenter
 from .results import draw, report
 from .settings import Preset
 from .storage import StageStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -15,8 +15,10 @@ from .drag.offsets import LatentOffsets
 from .drag.optimizer import optimise_offsets
 from .drag.warm_start import clip_fields
 from .errors import DragAVideoError
-from .instruction.value import DragInstruction, validate_instruction
-from .inversion.invert import Inversion, invert, reference_chain, visited_steps
+from .instruction.checks import validate_instruction
+from .instruction.value import DragInstruction
+from .inversion.invert import Inversion, invert
+from .inversion.reference import reference_chain, visited_steps
 from .media.clip import Clip
 from .media.compositing import composite, lay_back
 from .model.drag_model import DragModel
@@ -25,24 +27,9 @@ from .progress import Progress, silent
 from .propagation.point_sets import PointSets
 from .propagation.propagate import propagate
 from .propagation.segmentation import Segmenter
+from .results.result import DragResult
 from .settings import DecodeSettings, Preset
 from .storage import StageStore, fingerprint, weights_fingerprint
-
-
-@dataclass(frozen=True)
-class DragResult:
-    """Everything a drag made. Frames are fp32, 0-1, on the CPU."""
-
-    frames: Tensor
-    """[N, Hs, Ws, 3], source size: the edited clip."""
-    decoded: Decoded
-    """The edited and the plain reconstruction at working size, before compositing."""
-    point_sets: PointSets
-    offsets: LatentOffsets
-    lora: LoraWeights | None = None
-    """The adapter that was used, where there was one."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Wall-clock time of each stage; a stage found in the store takes next to none."""
 
 
 def drag_clip(

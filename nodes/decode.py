@@ -102,7 +102,8 @@ class Decode(io.ComfyNode):
         detail: str = "preset",
     ) -> io.NodeOutput:
         from ..dragavideo_core.decoding.decode import decode_drag
-        from ..dragavideo_core.pipeline import DragResult, finished_frames
+        from ..dragavideo_core.pipeline import finished_frames
+        from ..dragavideo_core.results.result import DragResult
 
         settings = model.drag.preset.decode
         switches = {"composite": composite, "cross_branch": cross_branch, "smoothing": smoothing, "detail": detail}

@@ -49,7 +49,8 @@ class DragPoints(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip: Clip, instruction: str, rescale: bool) -> io.NodeOutput:
-        from ..dragavideo_core.instruction.value import parse_instruction, validate_instruction
+        from ..dragavideo_core.instruction.checks import validate_instruction
+        from ..dragavideo_core.instruction.parsing import parse_instruction
 
         with memory.computing():
             points = parse_instruction(instruction)

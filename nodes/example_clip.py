@@ -52,7 +52,7 @@ class ExampleClip(io.ComfyNode):
     def execute(
         cls, example: str, limit: int, size: int, fit: str, model: memory.HostModel | None = None
     ) -> io.NodeOutput:
-        from ..dragavideo_core.instruction.value import load_instruction
+        from ..dragavideo_core.instruction.parsing import load_instruction
         from ..dragavideo_core.media.clip import load_clip
 
         chosen = examples.example(example)

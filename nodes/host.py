@@ -20,7 +20,7 @@ from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.audio import Audio
-    from ..dragavideo_core.pipeline import DragResult
+    from ..dragavideo_core.results.result import DragResult
     from ..dragavideo_core.settings import Preset
 
 _log = logging.getLogger(__name__)

@@ -91,7 +91,7 @@ class PointSetPropagation(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         from ..dragavideo_core.propagation.propagate import propagate
-        from ..dragavideo_core.propagation.segmentation import sam_segmenter
+        from ..dragavideo_core.propagation.sam import sam_segmenter
 
         settings = model.drag.preset.propagation
         if set_side:

@@ -61,7 +61,7 @@ async def _answered(answer: Callable[[Mapping[str, str]], web.Response], query: 
 
 
 def _about_clip(query: Mapping[str, str]) -> web.Response:
-    from ..dragavideo_core.instruction.value import load_instruction
+    from ..dragavideo_core.instruction.parsing import load_instruction
     from ..dragavideo_core.media.frame_store import file_version
 
     path = _path(query)

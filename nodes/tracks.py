@@ -70,8 +70,9 @@ class TracksIn(io.ComfyNode):
     def execute(
         cls, clip: Clip, tracks: str, frame: int, width: int, height: int, core_tracks: Any = None
     ) -> io.NodeOutput:
+        from ..dragavideo_core.instruction.checks import validate_instruction
         from ..dragavideo_core.instruction.track_formats import parse_tracks, scaled_tracks
-        from ..dragavideo_core.instruction.value import DragInstruction, DragPair, validate_instruction
+        from ..dragavideo_core.instruction.value import DragInstruction, DragPair
 
         with memory.computing():
             found = _core_tracks(core_tracks) if core_tracks is not None else parse_tracks(tracks)

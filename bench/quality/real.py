@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dragavideo_core.instruction.examples import example
-from dragavideo_core.instruction.value import load_instruction
+from dragavideo_core.instruction.parsing import load_instruction
 from dragavideo_core.media.clip import load_clip
 
 from .cases import Case

@@ -22,12 +22,12 @@ from torch import Tensor
 from ..drag.offsets import LatentOffsets
 from ..errors import DragAVideoError
 from ..inversion.invert import Inversion
-from ..media.flow import middle_frame
 from ..model.attention import AttentionController, AttentionPolicy, with_attention
 from ..model.batches import micro_batches
 from ..model.drag_model import DragModel
 from ..progress import Progress, silent
 from ..settings import DecodeSettings
+from .smoothing import smooth_frames
 
 STAGE = "decode"
 
@@ -107,26 +107,6 @@ def decode_drag(
     if reconstruction is None:
         reconstruction = model.decode(source, lambda _: tick())
     return Decoded(edited=frames, reconstruction=reconstruction, latents=edited)
-
-
-def smooth_frames(frames: Tensor, parity: int) -> tuple[Tensor, list[int]]:
-    """Replace every second frame by the middle of its two neighbours (ControlVideo's interleaved-frame smoother).
-
-    The first and the last frame have one neighbour and stay. ControlVideo's interpolator is a network (RIFE); this one
-    warps along optical flow.
-
-    Args:
-        frames: [N, H, W, 3], 0-1.
-        parity: 1 replaces frames 1, 3, 5 ...; 0 replaces 2, 4, 6 ...
-
-    Returns:
-        (the frames, as a new tensor; which of them were replaced).
-    """
-    chosen = [i for i in range(1, len(frames) - 1) if i % 2 == parity % 2]
-    smooth = frames.clone()
-    for i in chosen:
-        smooth[i] = torch.from_numpy(middle_frame(frames[i - 1].numpy(), frames[i + 1].numpy()))
-    return smooth, chosen
 
 
 @dataclass

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from ..inversion.invert import Inversion, reference_chain, visited_steps
+from ..inversion.invert import Inversion
+from ..inversion.reference import reference_chain, visited_steps
 from ..media.geometry import Geometry
 from ..model.batches import micro_batches
 from ..model.drag_model import DragModel

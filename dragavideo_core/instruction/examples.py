@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from .value import DragInstruction, load_instruction
+from .parsing import load_instruction
+from .value import DragInstruction
 
 FOLDER = Path(__file__).resolve().parents[1] / "bundled" / "examples"
 

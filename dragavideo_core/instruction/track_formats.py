@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from ..propagation.point_sets import PointSets
 
 FORMATS = ("spline", "cotracker", "dragnuwa", "points")
 UNSEEN = -100.0
@@ -103,20 +102,6 @@ def resampled_tracks(tracks: PointTracks, length: int) -> PointTracks:
     share = (at - low)[:, None, None]
     positions = tracks.positions[low] * (1 - share) + tracks.positions[high] * share
     return PointTracks(positions, tracks.visible[at.round().long()])
-
-
-def set_tracks(point_sets: PointSets, which: str) -> PointTracks:
-    """The middle of every set as a track, in source px.
-
-    Args:
-        which: "handles", "targets", or "handles to targets", which goes evenly from the one to the other.
-    """
-    middle = point_sets.handles.shape[2] // 2
-    handles, targets = point_sets.handles[:, :, middle], point_sets.targets[:, :, middle]
-    share = {"handles": torch.zeros(len(handles)), "targets": torch.ones(len(handles))}.get(
-        which, torch.linspace(0, 1, len(handles))
-    )[:, None, None]
-    return PointTracks((handles * (1 - share) + targets * share).float(), point_sets.visible[:, :, middle].clone())
 
 
 def _decoded(text: str) -> Any:

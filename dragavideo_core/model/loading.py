@@ -17,32 +17,13 @@ from torch import Tensor
 from ..errors import DragAVideoError
 from ..settings import PAPER, load_preset
 from .checkpoint import SD1_CONTEXT, TEXT, UNET, VAE, check_checkpoint
+from .devices import pick_device, pick_dtype
 from .drag_model import DTYPES, DragModel, check_dtype, from_parts
 
 BUNDLED = "bundled"
 BUNDLED_FOLDER = Path(__file__).resolve().parents[1] / "bundled" / "model"
 SD15_CONFIG = Path(__file__).resolve().parent / "configs" / "sd15"
 WHERE = "put checkpoints into ComfyUI/models/checkpoints and give the path, or use 'bundled'"
-
-
-def pick_device() -> torch.device:
-    """The fastest device there is: CUDA (or ROCm), MPS, CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-def pick_dtype(device: torch.device) -> torch.dtype:
-    """The UNet's number format that is safe and quick there: bf16 on Ampere and later, fp16 on older GPUs, else fp32.
-
-    bf16 before fp16, because the drag back-propagates, and small gradients vanish in fp16. GTX 16 cards calculate wrong
-    in fp16.
-    """
-    if device.type != "cuda" or "GTX 16" in torch.cuda.get_device_name(device):
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
 
 
 def load_model(

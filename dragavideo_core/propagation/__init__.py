@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .point_sets import PointSets
 from .propagate import propagate
-from .segmentation import Segmenter, grabcut_segmenter, mask_segmenter, sam_segmenter
+from .sam import sam_segmenter
+from .segmentation import Segmenter, grabcut_segmenter, mask_segmenter
 
 __all__ = ["PointSets", "Segmenter", "grabcut_segmenter", "mask_segmenter", "propagate", "sam_segmenter"]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from ..instruction.value import DragInstruction, clip_position, validate_instruction
+from ..instruction.checks import clip_position, validate_instruction
+from ..instruction.value import DragInstruction
 from ..progress import Progress, silent
 from ..settings import PropagationSettings
 from .corrections import corrections_of, with_corrections

@@ -18,24 +18,20 @@ from torch import Tensor
 
 from ..errors import DragAVideoError
 from ..files import atomic_path
+from .marks import SHIFT, Rgb, arrow, dot, fixed_point, marker_radius, square, write
 
 if TYPE_CHECKING:
     from ..propagation.point_sets import PointSets
 
-Rgb = tuple[int, int, int]
 HANDLE_RGB: Rgb = (235, 50, 50)
 TARGET_RGB: Rgb = (40, 110, 245)
 CURRENT_RGB: Rgb = (250, 200, 30)
 PINNED_RGB: Rgb = (30, 190, 90)
 MASK_RGB: Rgb = (255, 255, 255)
-_OUTLINE: Rgb = (255, 255, 255)
-_INK: Rgb = (40, 40, 40)
 _PAPER: Rgb = (250, 250, 250)
 _GRID: Rgb = (215, 215, 215)
 
 MIN_SIDE = 384
-_SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def magnification(height: int, width: int, min_side: int = MIN_SIDE) -> int:
@@ -79,7 +75,7 @@ def draw_points(
         now = None if current is None else _magnified(current[n], k)
         _draw_pairs(canvas, _magnified(handles[n], k), _magnified(targets[n], k), now, shown[n].cpu().numpy())
         for point in _magnified(pinned[n], k) if pinned is not None else ():
-            _square(canvas, point, _size(canvas), PINNED_RGB)
+            square(canvas, point, marker_radius(canvas), PINNED_RGB)
         result.append(canvas)
     return _frames(np.stack(result)) if result else frames.new_zeros(0, frames.shape[1] * k, frames.shape[2] * k, 3)
 
@@ -128,12 +124,12 @@ def comparison_sheet(
     for c, n in enumerate(picked):
         left = gap + c * (cell[0] + gap)
         if frame_labels:
-            _text(sheet, f"frame {n + 1}", (left, int(label * 0.75)), label * 0.55)
+            write(sheet, f"frame {n + 1}", (left, int(label * 0.75)), label * 0.55)
         for r, (_, frames) in enumerate(rows):
             y = top + r * (label + cell[1] + gap) + label
             sheet[y : y + cell[1], left : left + cell[0]] = _fitted(_pixels(frames[n]), cell)
     for r, (name, _) in enumerate(rows):
-        _text(sheet, name, (gap, top + r * (label + cell[1] + gap) + int(label * 0.75)), label * 0.6)
+        write(sheet, name, (gap, top + r * (label + cell[1] + gap) + int(label * 0.75)), label * 0.6)
     return _frames(sheet)
 
 
@@ -207,51 +203,6 @@ def _magnified(points: Tensor, k: int) -> np.ndarray:
     return values
 
 
-# -- marks --------------------------------------------------------------------------------------------------------
-
-
-def _size(canvas: np.ndarray) -> float:
-    """Radius of a main marker in px."""
-    return max(3.0, max(canvas.shape[:2]) / 90)
-
-
-def _fixed(point: np.ndarray) -> tuple[int, int] | None:
-    """A point in OpenCV's fixed-point form; None when it cannot be drawn (NaN, or far away)."""
-    if not np.isfinite(point).all() or np.abs(point).max() > 1e5:
-        return None
-    x, y = np.rint(point * 2**_SHIFT).astype(int)
-    return int(x), int(y)
-
-
-def _dot(canvas: np.ndarray, point: np.ndarray, radius: float, rgb: Rgb, filled: bool = True) -> None:
-    centre = _fixed(point)
-    if centre is None:
-        return
-    size = round(radius * 2**_SHIFT)
-    if filled:
-        cv2.circle(canvas, centre, size + 2**_SHIFT, _OUTLINE, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(canvas, centre, size, rgb, -1, cv2.LINE_AA, _SHIFT)
-    else:
-        cv2.circle(canvas, centre, size, rgb, max(1, round(radius / 4)), cv2.LINE_AA, _SHIFT)
-
-
-def _square(canvas: np.ndarray, point: np.ndarray, radius: float, rgb: Rgb) -> None:
-    for size, colour in ((radius + 1, _OUTLINE), (radius, rgb)):
-        corners = _fixed(point - size), _fixed(point + size)
-        if corners[0] and corners[1]:
-            cv2.rectangle(canvas, corners[0], corners[1], colour, -1, cv2.LINE_AA, _SHIFT)
-
-
-def _arrow(canvas: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float, rgb: Rgb) -> None:
-    a, b = _fixed(start), _fixed(end)
-    length = float(np.hypot(*(end - start)))
-    if a is None or b is None or length < 1:
-        return
-    tip = min(0.5, 2.5 * radius / length)
-    for rgb_of_line, width in ((_OUTLINE, max(3, round(radius * 0.9))), (rgb, max(1, round(radius * 0.4)))):
-        cv2.arrowedLine(canvas, a, b, rgb_of_line, width, cv2.LINE_AA, _SHIFT, tip)
-
-
 def _draw_pairs(
     canvas: np.ndarray,
     handles: np.ndarray,
@@ -259,19 +210,19 @@ def _draw_pairs(
     current: np.ndarray | None,
     shown: np.ndarray,
 ) -> None:
-    radius, middle = _size(canvas), handles.shape[1] // 2
+    radius, middle = marker_radius(canvas), handles.shape[1] // 2
     for p in range(len(handles)):
         for s in range(handles.shape[1]):
             small = radius * (0.45 if s != middle else 1.0)
             if s == middle:
-                _arrow(canvas, handles[p, s], targets[p, s], radius, TARGET_RGB)
-            _dot(canvas, targets[p, s], small, TARGET_RGB, bool(shown[p, s]))
-            _dot(canvas, handles[p, s], small, HANDLE_RGB, bool(shown[p, s]))
+                arrow(canvas, handles[p, s], targets[p, s], radius, TARGET_RGB)
+            dot(canvas, targets[p, s], small, TARGET_RGB, bool(shown[p, s]))
+            dot(canvas, handles[p, s], small, HANDLE_RGB, bool(shown[p, s]))
             if current is not None:
-                _dot(canvas, current[p, s], small * 0.8, CURRENT_RGB, bool(shown[p, s]))
-        if len(handles) > 1 and (corner := _fixed(handles[p, middle])):
-            at = (int((corner[0] >> _SHIFT) + 1.3 * radius), int((corner[1] >> _SHIFT) - 1.3 * radius))
-            _text(canvas, str(p + 1), at, 3.2 * radius, HANDLE_RGB, outlined=True)
+                dot(canvas, current[p, s], small * 0.8, CURRENT_RGB, bool(shown[p, s]))
+        if len(handles) > 1 and (corner := fixed_point(handles[p, middle])):
+            at = (int((corner[0] >> SHIFT) + 1.3 * radius), int((corner[1] >> SHIFT) - 1.3 * radius))
+            write(canvas, str(p + 1), at, 3.2 * radius, HANDLE_RGB, outlined=True)
 
 
 def _draw_mask(canvas: np.ndarray, mask: np.ndarray, k: int) -> None:
@@ -282,17 +233,6 @@ def _draw_mask(canvas: np.ndarray, mask: np.ndarray, k: int) -> None:
     cv2.drawContours(canvas, contours, -1, MASK_RGB, 1, cv2.LINE_AA)
 
 
-def _text(
-    canvas: np.ndarray, text: str, at: tuple[int, int], height: float, rgb: Rgb = _INK, outlined: bool = False
-) -> None:
-    """Write `text` with its baseline at `at`; `height` is that of a capital with its room, in px."""
-    scale = height / 30
-    width = max(1, round(scale * 1.6))
-    if outlined:
-        cv2.putText(canvas, text, at, _FONT, scale, _OUTLINE, width + 2, cv2.LINE_AA)
-    cv2.putText(canvas, text, at, _FONT, scale, rgb, width, cv2.LINE_AA)
-
-
 # -- curves -------------------------------------------------------------------------------------------------------
 
 
@@ -300,27 +240,27 @@ def _panel(title: str, values: np.ndarray, x_label: str, size: tuple[int, int]) 
     width, height = size
     panel = np.full((height, width, 3), _PAPER, np.uint8)
     left, right, top, bottom = 64, width - 16, 34, height - 34
-    _text(panel, title, (left, 22), 16)
+    write(panel, title, (left, 22), 16)
     finite = values[np.isfinite(values)]
     low, high = (min(0.0, float(finite.min())), float(finite.max())) if len(finite) else (0.0, 1.0)
     high = high if high > low else low + 1.0
     for share in (0.0, 0.5, 1.0):
         y = round(bottom - share * (bottom - top))
         cv2.line(panel, (left, y), (right, y), _GRID, 1)
-        _text(panel, f"{low + share * (high - low):.4g}", (6, y + 4), 12)
+        write(panel, f"{low + share * (high - low):.4g}", (6, y + 4), 12)
     last = max(1, len(values) - 1)
-    _text(panel, "1", (left - 2, bottom + 16), 12)
-    _text(panel, str(max(1, len(values))), (right - 18, bottom + 16), 12)
-    _text(panel, x_label, ((left + right) // 2 - 30, bottom + 24), 12)
+    write(panel, "1", (left - 2, bottom + 16), 12)
+    write(panel, str(max(1, len(values))), (right - 18, bottom + 16), 12)
+    write(panel, x_label, ((left + right) // 2 - 30, bottom + 24), 12)
     if not len(finite):
-        _text(panel, "no values", ((left + right) // 2 - 40, (top + bottom) // 2), 14)
+        write(panel, "no values", ((left + right) // 2 - 40, (top + bottom) // 2), 14)
     x = left + (right - left) * np.arange(len(values)) / last
     places = np.stack([x, bottom - (bottom - top) * (values - low) / (high - low)], 1)
     for before, after in pairwise(places):
-        start, end = _fixed(before), _fixed(after)
+        start, end = fixed_point(before), fixed_point(after)
         if start and end:
-            cv2.line(panel, start, end, TARGET_RGB, 2, cv2.LINE_AA, _SHIFT)
+            cv2.line(panel, start, end, TARGET_RGB, 2, cv2.LINE_AA, SHIFT)
     if len(values) <= 40:
         for place in places:
-            _dot(panel, place, 2.5, TARGET_RGB)
+            dot(panel, place, 2.5, TARGET_RGB)
     return panel

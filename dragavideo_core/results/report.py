@@ -18,10 +18,10 @@ from ..instruction.examples import KnownPart
 from ..instruction.value import DragInstruction
 from ..media.clip import Clip
 from ..model.drag_model import DragModel
-from ..pipeline import DragResult
 from ..propagation.point_sets import PointSets
 from ..settings import Preset
 from . import measure
+from .result import DragResult
 
 _PACKAGES = ("torch", "diffusers", "transformers", "peft", "opencv-python", "opencv-python-headless", "av", "numpy")
 

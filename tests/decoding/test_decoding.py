@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from dragavideo_core.decoding.decode import decode_drag, smooth_frames
+from dragavideo_core.decoding.decode import decode_drag
+from dragavideo_core.decoding.smoothing import smooth_frames
 from dragavideo_core.drag.offsets import LatentOffsets
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.inversion.invert import Inversion, invert_latents, reference_chain
+from dragavideo_core.inversion.invert import Inversion, invert_latents
+from dragavideo_core.inversion.reference import reference_chain
 from dragavideo_core.media.clip import prepare_clip
 from dragavideo_core.media.compositing import composite, feather
 from dragavideo_core.model.attention import AttentionController, AttentionPolicy, with_attention

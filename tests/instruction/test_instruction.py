@@ -7,15 +7,9 @@ import pytest
 import torch
 
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.instruction.value import (
-    Correction,
-    DragInstruction,
-    DragPair,
-    clip_position,
-    load_instruction,
-    parse_instruction,
-    validate_instruction,
-)
+from dragavideo_core.instruction.checks import clip_position, validate_instruction
+from dragavideo_core.instruction.parsing import load_instruction, parse_instruction
+from dragavideo_core.instruction.value import Correction, DragInstruction, DragPair
 from dragavideo_core.media.clip import prepare_clip
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.model import loading
 from dragavideo_core.model.checkpoint import identify
-from dragavideo_core.model.loading import load_model, load_scheduler, load_tokenizer, pick_device, pick_dtype
+from dragavideo_core.model.devices import pick_device, pick_dtype
+from dragavideo_core.model.loading import load_model, load_scheduler, load_tokenizer
 from tests.ldm import write_checkpoint, write_sd15_checkpoint
 from tests.tiny import tiny_model, tiny_scheduler
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.inversion.invert import invert, invert_latents, reference_chain, visited_steps
+from dragavideo_core.inversion.invert import invert, invert_latents
+from dragavideo_core.inversion.reference import reference_chain, visited_steps
 from dragavideo_core.model import unet as walk
 from dragavideo_core.model.drag_model import check_dtype, from_parts
 from dragavideo_core.model.schedule import from_scheduler

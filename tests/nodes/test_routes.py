@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from dragavideo_core.instruction.examples import example
-from dragavideo_core.instruction.value import parse_instruction
+from dragavideo_core.instruction.parsing import parse_instruction
 from dragavideo_core.media.video_io import write_video
 from tests.comfyui import Server
 from tests.graphs import Graph, node, points_graph

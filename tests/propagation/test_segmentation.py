@@ -10,15 +10,8 @@ import torch
 from torch import Tensor
 
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.propagation.segmentation import (
-    _recognise,
-    foreground_of,
-    grabcut_segmenter,
-    marks_object,
-    mask_segmenter,
-    sam_segmenter,
-    segmenter_of_sam,
-)
+from dragavideo_core.propagation.sam import _recognise, sam_segmenter, segmenter_of_sam
+from dragavideo_core.propagation.segmentation import foreground_of, grabcut_segmenter, marks_object, mask_segmenter
 
 
 def picture(size: tuple[int, int] = (96, 80)) -> tuple[Tensor, Tensor]:

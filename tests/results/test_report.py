@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from dragavideo_core.instruction import examples
-from dragavideo_core.instruction.value import load_instruction
+from dragavideo_core.instruction.parsing import load_instruction
 from dragavideo_core.results.report import report_text
 
 

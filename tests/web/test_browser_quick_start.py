@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dragavideo_core.instruction.examples import example
-from dragavideo_core.instruction.value import load_instruction
+from dragavideo_core.instruction.parsing import load_instruction
 from dragavideo_core.media.video_io import read_video
 from tests.browser import FEW_KINDS, FrontEnd
 from tests.pointing import Hand, Screen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dragavideo_core.instruction.value import parse_instruction
+from dragavideo_core.instruction.parsing import parse_instruction
 from tests.web.editor_page.driver import TEXT, Editor, Make, near, tracks_of
 
 

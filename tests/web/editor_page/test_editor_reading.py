@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.instruction.value import parse_instruction
+from dragavideo_core.instruction.parsing import parse_instruction
 from tests.web.editor_page.driver import TEXT, Editor
 
 READ = [

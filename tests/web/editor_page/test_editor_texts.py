@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dragavideo_core.instruction.value import parse_instruction
+from dragavideo_core.instruction.parsing import parse_instruction
 from tests.web.editor_page.driver import TEXT, Editor, Make, near, tracks_of
 
 
