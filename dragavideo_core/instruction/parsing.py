@@ -7,13 +7,10 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import DragAVideoError
 from ..files import read_named
-
-if TYPE_CHECKING:
-    pass
 from .value import VERSION, Correction, DragInstruction, DragPair, Point
 
 _KEYS = ("version", "size", "frame", "pairs", "mask_points", "pinned_points", "corrections")

@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import DragAVideoError
-
-if TYPE_CHECKING:
-    pass
 
 Point = tuple[float, float]
 """(x, y); integers are pixel centres."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,9 +13,6 @@ from ..model.batches import micro_batches
 from ..model.drag_model import DragModel
 from ..progress import Progress, silent
 from ..settings import DragSettings
-
-if TYPE_CHECKING:
-    pass
 from .invert import Inversion
 
 

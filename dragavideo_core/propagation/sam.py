@@ -15,8 +15,6 @@ from .segmentation import Segmenter, check_clicks, to_uint8
 
 _SAM_SIZES = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 """(width, depth) of the image encoder -> name of the model in segment_anything's registry."""
-
-
 _SAM_EXPECTED = (
     "a Segment Anything (SAM 1) checkpoint vit_b, vit_l or vit_h was expected, e.g. sam_vit_b_01ec64.pth; "
     "without one, leave the SAM file empty and GrabCut is used"

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    pass
-
 Rgb = tuple[int, int, int]
-
-
 OUTLINE_RGB: Rgb = (255, 255, 255)
-
-
 INK_RGB: Rgb = (40, 40, 40)
 
-
 SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
-
-
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
