@@ -20,6 +20,7 @@ from .pictures import (
     read_animation,
     read_pictures,
 )
+from .strip import Strip, small_picture, strip_indices, strip_of
 from .video_io import VideoStretch, read_video
 
 __all__ = ["Audio", "Clip", "load_clip", "prepare_clip"]
@@ -44,6 +45,9 @@ class Clip:
     frame_indices: tuple[int, ...] = ()
     """Index in the file of each frame, ascending."""
     name: str = "clip"
+    strip: Strip | None = None
+    """Small pictures of every frame of the file between the first and the last taken one; `strip_of_clip` gives one
+    of the taken frames alone where there is none."""
 
 
 def load_clip(
@@ -125,11 +129,11 @@ def prepare_clip(
         raise DragAVideoError(
             f"The frames hold values from {low:.3g} to {high:.3g}; expected 0 to 1 (divide 8-bit values by 255)."
         )
-    taken = taken.clamp(0.0, 1.0)
-    if taken.shape[-1] == 4:
-        taken = over_background(taken)
+    taken = _opaque(taken.clamp(0.0, 1.0))
     sound = None if audio is None else _cut(audio, fps, every, start, len(taken))
-    return _fitted(VideoStretch(taken, indices, fps, sound), size, fit, every, name)
+    wanted = strip_indices(indices)
+    strip = strip_of([small_picture(_opaque(frames[i].detach().clamp(0.0, 1.0))) for i in wanted], wanted, indices)
+    return _fitted(VideoStretch(taken, indices, fps, sound, strip), size, fit, every, name)
 
 
 def _cut(audio: Audio, fps: float, every: int, start: int, count: int) -> Audio:
@@ -148,21 +152,41 @@ def _fitted(stretch: VideoStretch, size: int | Size, fit: str, every: int, name:
         audio=stretch.audio,
         frame_indices=stretch.indices,
         name=name,
+        strip=stretch.strip,
     )
 
 
 def _read_folder(folder: Path, every: int, limit: int, start: int) -> VideoStretch:
     paths = pictures_in(folder)
     indices = _taken(len(paths), every, limit, start, str(folder))
-    return VideoStretch(read_pictures([paths[i] for i in indices]), indices, PICTURES_FPS, None)
+    taken = read_pictures([paths[i] for i in indices])
+    known, wanted = dict(zip(indices, taken)), strip_indices(indices)
+    small = [small_picture(known[i] if i in known else read_pictures([paths[i]])[0]) for i in wanted]
+    return VideoStretch(taken, indices, PICTURES_FPS, None, strip_of(small, wanted, indices))
 
 
 def _read_picture(path: Path, every: int, limit: int, start: int) -> VideoStretch:
     indices = _taken(animation_length(path), every, limit, start, str(path))
+    wanted = strip_indices(indices)
     if indices == (0,):
-        return VideoStretch(read_pictures([path]), indices, PICTURES_FPS, None)
-    frames, fps = read_animation(path, indices)
-    return VideoStretch(frames, indices, fps, None)
+        frames, fps = read_pictures([path]), PICTURES_FPS
+    else:
+        frames, fps = read_animation(path, wanted)
+    strip = strip_of([small_picture(frame) for frame in frames], wanted, indices)
+    return VideoStretch(frames[list(strip.taken)], indices, fps, None, strip)
+
+
+def strip_of_clip(clip: Clip) -> Strip:
+    """The clip's strip; where it was made without, one of its own frames alone."""
+    if clip.strip is not None:
+        return clip.strip
+    every = range(len(clip.source))
+    return strip_of([small_picture(frame) for frame in clip.source], every, every)
+
+
+def _opaque(frames: Tensor) -> Tensor:
+    """[..., 3 or 4] as [..., 3]: alpha over the background."""
+    return over_background(frames) if frames.shape[-1] == 4 else frames
 
 
 def _taken(count: int, every: int, limit: int, start: int, name: str) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from ..errors import DragAVideoError
 from ..files import atomic_path
 from .audio import Audio, add_audio_stream, encode_audio, read_audio
 from .pictures import PICTURES_FPS, over_background
+from .strip import Strip, small_picture, strip_indices, strip_of
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -32,12 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class VideoStretch:
-    """Frames [N, H, W, 3] float 0-1, their indices in the file, the file's frame rate, the sound of that stretch."""
+    """Frames [N, H, W, 3] float 0-1, their indices in the file, the file's frame rate, the stretch's sound and strip."""
 
     frames: Tensor
     indices: tuple[int, ...]
     fps: float
     audio: Audio | None
+    strip: Strip
 
 
 def read_video(path: Path, *, every: int, limit: int, start: int) -> VideoStretch:
@@ -51,7 +53,7 @@ def read_video(path: Path, *, every: int, limit: int, start: int) -> VideoStretc
         DragAVideoError: not a video, no video stream, no frame, `start` beyond the last frame, or a size that changes.
     """
     with open_video(path) as (container, stream):
-        frames, indices, times, seen = _decode(container, stream, path, every, limit, start)
+        frames, indices, times, seen, small = _decode(container, stream, path, every, limit, start)
         if not seen:
             raise DragAVideoError(f"'{path}' has no frames that can be decoded; check that the file is complete.")
         if not frames:
@@ -59,7 +61,9 @@ def read_video(path: Path, *, every: int, limit: int, start: int) -> VideoStretc
         fps = _frame_rate(stream.average_rate, indices, times)
         begin = times[0] or 0.0
         audio = read_audio(container, begin, len(frames) * every / fps)
-    return VideoStretch(torch.stack(frames), tuple(indices), fps, audio)
+    wanted = strip_indices(indices)
+    strip = strip_of([small[index] for index in wanted], wanted, indices)
+    return VideoStretch(torch.stack(frames), tuple(indices), fps, audio, strip)
 
 
 @contextmanager
@@ -117,20 +121,25 @@ def write_video(path: str | Path, frames: Tensor, fps: float, audio: Audio | Non
 
 def _decode(
     container: InputContainer, stream: Any, path: Path, every: int, limit: int, start: int
-) -> tuple[list[Tensor], list[int], list[float | None], int]:
-    """(frames, indices, times in seconds, number of frames decoded)."""
+) -> tuple[list[Tensor], list[int], list[float | None], int, dict[int, Tensor]]:
+    """(frames, indices, times in seconds, number of frames decoded, small pictures of the strip by index)."""
     import av
 
     frames: list[Tensor] = []
     indices: list[int] = []
     times: list[float | None] = []
+    small: dict[int, Tensor] = {}
+    passed = strip_indices(range(start, start + every * limit, every))
     seen = 0
     try:
         for index, frame in enumerate(container.decode(stream)):
             seen = index + 1
-            if index < start or (index - start) % every:
+            if index not in passed:
                 continue
             picture = frame_picture(frame)
+            small[index] = small_picture(picture)
+            if (index - start) % every:
+                continue
             if frames and picture.shape != frames[0].shape:
                 raise DragAVideoError(f"'{path}' changes its frame size at frame {index}; re-encode it to one size.")
             frames.append(picture)
@@ -140,7 +149,7 @@ def _decode(
                 break
     except av.FFmpegError as error:
         _log.warning("'%s' is damaged after frame %d (%s); the frames before it are used.", path, seen - 1, error)
-    return frames, indices, times, seen
+    return frames, indices, times, seen, small
 
 
 def frame_picture(frame: VideoFrame) -> Tensor:
