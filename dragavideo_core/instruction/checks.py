@@ -101,5 +101,6 @@ def _named_points(instruction: DragInstruction) -> list[tuple[str, Point]]:
         named += [(f"the handle of pair {i + 1}", pair.handle), (f"the target of pair {i + 1}", pair.target)]
     for c in instruction.corrections:
         named.append((f"the correction of pair {c.pair + 1} on frame {c.frame}", c.handle))
+    named += list(instruction.hints.positions())
     named += [(f"mask point {i + 1}", point) for i, point in enumerate(instruction.mask_points)]
     return named + [(f"pinned point {i + 1}", point) for i, point in enumerate(instruction.pinned_points)]

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..errors import DragAVideoError
 from ..files import read_named
-from .value import VERSION, Correction, DragInstruction, DragPair, Point
+from .object_hints import Point, parse_hints
+from .value import VERSIONS, Correction, DragInstruction, DragPair
 
-_KEYS = ("version", "size", "frame", "pairs", "mask_points", "pinned_points", "corrections")
+_KEYS = ("version", "size", "frame", "pairs", "mask_points", "pinned_points", "corrections", "object")
 
 
 def parse_instruction(text: str | Mapping[str, Any]) -> DragInstruction:
@@ -31,11 +32,11 @@ def parse_instruction(text: str | Mapping[str, Any]) -> DragInstruction:
             f"The instruction is a {type(value).__name__}, not an object; expected "
             '{"version": 1, "pairs": [{"handle": [x, y], "target": [x, y]}], ...}.'
         )
-    version = value.get("version", VERSION)
-    if version != VERSION or isinstance(version, bool):
+    version = value.get("version", VERSIONS[-1])
+    if isinstance(version, bool) or version not in VERSIONS:
         raise DragAVideoError(
-            f"The instruction is of version {version!r}, but only version {VERSION} is known; update the pack or write "
-            f'"version": {VERSION}.'
+            f"The instruction is of version {version!r}, but only versions 1 and 2 are known; update the pack or write "
+            f'"version": {VERSIONS[-1]}.'
         )
     unknown = sorted(str(key) for key in value if key not in _KEYS)
     if unknown:
@@ -53,7 +54,9 @@ def parse_instruction(text: str | Mapping[str, Any]) -> DragInstruction:
         for key in ("mask_points", "pinned_points")
     )
     corrections = tuple(_correction(item, i) for i, item in enumerate(_list(value, "corrections")))
-    return DragInstruction(tuple(pairs), mask_points, pinned_points, int(frame), _size(value.get("size")), corrections)
+    hints = parse_hints(value.get("object"), _point, _is_finite)
+    size = _size(value.get("size"))
+    return DragInstruction(tuple(pairs), mask_points, pinned_points, int(frame), size, corrections, hints)
 
 
 def load_instruction(path: str | Path) -> DragInstruction:
@@ -126,6 +129,10 @@ def _size(value: object) -> tuple[int, int] | None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
 
 
 def _is_integer(value: Any) -> bool:

@@ -1,26 +1,27 @@
 """What the person asks for: the one schema, parser and writer of drag instructions.
 
-Version 1, all points in source pixels of frame `frame` of the source file (see `geometry` for the convention):
+Version 2, all points in source pixels of frame `frame` of the source file (see `geometry` for the convention):
 
-    {"version": 1, "size": [W, H], "frame": 0,
+    {"version": 2, "size": [W, H], "frame": 0,
      "pairs": [{"handle": [x, y], "target": [x, y]}], "mask_points": [[x, y]], "pinned_points": [[x, y]],
-     "corrections": [{"pair": 0, "frame": 9, "handle": [x, y]}]}
+     "corrections": [{"pair": 0, "frame": 9, "handle": [x, y]}],
+     "object": {"on": [[x, y]], "off": [[x, y]], "box": [left, top, right, bottom],
+                "strokes": [{"points": [[x, y]], "radius": r, "on": true}]}}
 
-`corrections` are on frames of their own, and left out where there are none.
+`corrections` are on frames of their own. Both they and `object` (see `object_hints`) are left out where they are empty;
+version 1 had no `object`, and an instruction without one is written as version 1 still.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import DragAVideoError
+from .object_hints import ObjectHints, Point
 
-Point = tuple[float, float]
-"""(x, y); integers are pixel centres."""
-
-VERSION = 1
+VERSIONS = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,13 @@ class DragInstruction:
     """(width, height) of the clip the points were set on, where known."""
     corrections: tuple[Correction, ...] = ()
     """What tracking cannot find by itself; at most one for a pair and frame, and none on `frame`."""
+    hints: ObjectHints = field(default_factory=ObjectHints)
+    """What the person showed of the object on `frame`."""
 
     def to_json(self) -> str:
-        """The instruction as version 1 JSON, which `parse_instruction` reads back to an equal value."""
+        """The instruction as JSON, which `parse_instruction` reads back to an equal value."""
         value: dict[str, Any] = {
-            "version": VERSION,
+            "version": VERSIONS[-1] if self.hints else VERSIONS[0],
             "size": list(self.size) if self.size else None,
             "frame": self.frame,
             "pairs": [{"handle": _plain(p.handle), "target": _plain(p.target)} for p in self.pairs],
@@ -69,6 +72,8 @@ class DragInstruction:
             value["corrections"] = [
                 {"pair": c.pair, "frame": c.frame, "handle": _plain(c.handle)} for c in self.corrections
             ]
+        if self.hints:
+            value["object"] = self.hints.plain(_plain)
         return json.dumps(value)
 
     def scaled_to(self, size: tuple[int, int]) -> DragInstruction:
@@ -90,6 +95,7 @@ class DragInstruction:
             mask_points=tuple(map(scaled, self.mask_points)),
             pinned_points=tuple(map(scaled, self.pinned_points)),
             corrections=tuple(replace(c, handle=scaled(c.handle)) for c in self.corrections),
+            hints=self.hints.moved(scaled, (sx * sy) ** 0.5),
             size=(int(size[0]), int(size[1])),
         )
 

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class VideoStretch:
-    """Frames [N, H, W, 3] float 0-1, their indices in the file, the file's frame rate, the stretch's sound and strip."""
+    """Frames [N, H, W, 3] float 0-1, indices in the file, the file's frame rate, the stretch's sound and strip."""
 
     frames: Tensor
     indices: tuple[int, ...]
