@@ -16,6 +16,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
+from scipy import sparse
+from scipy.sparse.linalg import cg
 from torch import Tensor
 
 REACH = 2.0
@@ -102,33 +104,28 @@ def stretch(values: Tensor, free: Tensor, domain: Tensor, screening: float) -> T
     Returns:
         u [H, W, 2].
     """
-    inside, unknown = domain.to(values).unsqueeze(-1), free.to(values).unsqueeze(-1)
-    right, down = inside[:, 1:] * inside[:, :-1], inside[1:] * inside[:-1]
-
-    def apply(u: Tensor) -> Tensor:
-        out = screening * u
-        flow = (u[:, 1:] - u[:, :-1]) * right
-        out[:, :-1] -= flow
-        out[:, 1:] += flow
-        flow = (u[1:] - u[:-1]) * down
-        out[:-1] -= flow
-        out[1:] += flow
-        return out * unknown
-
+    number = np.full(domain.shape, -1)
+    number[domain.numpy()] = np.arange(int(domain.sum()))
+    links = [np.stack([a[both], b[both]]) for a, b, both in map(_linked, (number, number.T))]
+    first, second = np.concatenate(links, 1)
+    count = int(domain.sum())
+    weight = sparse.coo_matrix((np.ones(len(first)), (first, second)), (count, count))
+    laplacian = sparse.csgraph.laplacian(weight + weight.T).tocsr()
+    unknown = free[domain].numpy()
+    known = values[domain].double().numpy() * ~unknown[:, None]
+    system = (laplacian + screening * sparse.identity(count)).tocsr()[unknown][:, unknown]
+    forces = -(laplacian[unknown] @ known)
+    for axis in range(2):
+        known[unknown, axis], _ = cg(system, forces[:, axis], rtol=_TOLERANCE, maxiter=_ITERATIONS)
     u = values.clone()
-    residual = -apply(u)
-    search, size = residual.clone(), residual.square().sum((0, 1))
-    goal = _TOLERANCE**2 * float(size.max())
-    for _ in range(_ITERATIONS):
-        if float(size.max()) <= goal:
-            break
-        image = apply(search)
-        step = size / (search * image).sum((0, 1)).clamp_min(1e-20)
-        u = u + step * search
-        residual = residual - step * image
-        before, size = size, residual.square().sum((0, 1))
-        search = residual + size / before.clamp_min(1e-20) * search
+    u[domain] = torch.from_numpy(known).to(u)
     return u
+
+
+def _linked(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of vertical neighbours and whether both are numbered, from pixels' numbers [H, W], -1 outside."""
+    upper, lower = number[:-1], number[1:]
+    return upper, lower, (upper >= 0) & (lower >= 0)
 
 
 def _splat(forward: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
