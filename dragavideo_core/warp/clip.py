@@ -83,21 +83,26 @@ def warp_clip(
     starts, ends, pins = (points.detach().cpu().double().numpy() for points in (handles, targets, pinned))
     seen = visible.cpu().numpy() & (np.hypot(*np.moveaxis(ends - starts, -1, 0)) > 1e-3)
     found = survey(pictures, masks, starts, ends, seen)
-    on_layer = bool(found) and all(pair.kind == "part" for pair in found)
+    on_layer = np.array([pair.kind == "part" for pair in found], bool)
 
     def warped(n: int, level: int) -> WarpedFrame | None:
-        pairs = seen[n]
-        if not pairs.any():
-            return None
         drawn = None if region is None else region[n].cpu().numpy()
-        points = (starts[n, pairs], ends[n, pairs], pins[n])
-        mask = masks[n]
-        if on_layer and mask is not None:
-            roots = [pair.root for pair, shown in zip(found, pairs) if shown]
-            made = warp_part(pictures[n], mask, *points, drawn, roots, level)
-            if made is not None:
-                return made
-        return warp_free(pictures[n], *points, drawn)
+        parts, rest = seen[n] & on_layer, seen[n] & ~on_layer
+        mask, made = masks[n], None
+        if mask is None:
+            parts, rest = parts & False, seen[n]
+        picture = pictures[n]
+        if rest.any():
+            made = warp_free(picture, starts[n, rest], ends[n, rest], pins[n], drawn)
+            picture = made.picture
+        if parts.any():
+            assert mask is not None
+            roots = [pair.root for pair, shown in zip(found, parts) if shown]
+            layered = warp_part(picture, mask, starts[n, parts], ends[n, parts], pins[n], drawn, roots, level)
+            if layered is None:
+                layered = warp_free(picture, starts[n, parts], ends[n, parts], pins[n], drawn)
+            made = layered if made is None else after(made, layered)
+        return made
 
     made: list[WarpedFrame | None] = []
     for n in range(count):

@@ -111,6 +111,16 @@ def pulls_of(
     return pulls
 
 
+def after(first: WarpedFrame, second: WarpedFrame) -> WarpedFrame:
+    """Two warps as one: `second` was made of the picture that `first` gave."""
+    at = second.place.astype(np.float32)
+    place = cv2.remap(first.place, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    uncovered = second.uncovered | (first.uncovered & (second.layer < 0.5))
+    layer = np.maximum(second.layer, np.where(second.layer > 0, 0, first.layer))
+    share, folded = min(first.share, second.share), max(first.folded, second.folded)
+    return WarpedFrame(second.picture, place, layer, uncovered, share, folded, second.level)
+
+
 def _laid(
     picture: np.ndarray, crop: Crop, mask: np.ndarray, mesh: Mesh, fixed: np.ndarray, share: float, level: int
 ) -> WarpedFrame:
