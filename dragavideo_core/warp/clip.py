@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import DragAVideoError
 from ..progress import Progress, silent
-from .frame import WarpedFrame, warp_free, warp_part
+from .frame import WarpedFrame, after, warp_free, warp_part
 from .shapes import grown, shrunk
 from .survey import Kind, Survey, survey
 
