@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
+from ..media.shapes import grown, shrunk
 from ..progress import Progress, silent
 from .frame import WarpedFrame, after, warp_free, warp_part
-from .shapes import grown, shrunk
 from .survey import Kind, Survey, survey
 
 STAGE = "warp"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from ..media.shapes import depth_of, distance_to, grown, smooth_step, spread_from
 from .crop import Crop, crop_of
 from .free_field import free_pose
 from .layer import filled, matte
@@ -16,7 +17,6 @@ from .part import Root, find_part
 from .pose import Pose, Pull, corner_means, deepened, posed, rest_corners
 from .raster import inverse_map
 from .rigid import repaired
-from .shapes import depth_of, distance_to, grown, smooth_step, spread_from
 
 _PIN = 3 / 128
 _STILL = 0.02

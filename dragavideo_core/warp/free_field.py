@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..media.shapes import smooth_step
 from .pose import Pose, rest_corners
-from .shapes import smooth_step
 
 _REACH = 1.6
 _PIN = 3 / 128

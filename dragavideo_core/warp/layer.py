@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .shapes import grown, shrunk, spread_from
+from ..media.shapes import grown, shrunk, spread_from
 
 _BAND = 1
 """Pixels this near to the mask's edge, px, may be mixed of object and background."""

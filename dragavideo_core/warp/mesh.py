@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..media.shapes import grown
 from .pose import Pose, rest_corners
-from .shapes import grown
 
 _RING = 2
 """So many cells of the object that stays hold what moves."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..media.shapes import component_at, depth_of, spread_from
 from .geodesic import PixelGraph, pixel_graph
-from .shapes import component_at, depth_of, spread_from
 
 GROWTH = 1.3
 """The front is this much wider than the part beyond the root."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..media.shapes import component_at, smooth_step
 from .part import REACH, Part, Root
-from .shapes import component_at, smooth_step
 
 _HINGE, _BEND = 0.6, 0.8
 """Half the length over which a root bends, in half widths of the part: at least, and for each radian of the turn."""
