@@ -143,10 +143,11 @@ class TracksOut(io.ComfyNode):
         cls, clip: Clip, point_sets: PointSets, which: str, format: str, width: int, height: int, length: int
     ) -> io.NodeOutput:
         from ..dragavideo_core.instruction import track_formats as forms
+        from ..dragavideo_core.propagation.set_tracks import set_tracks
 
         check_frames(clip, point_sets)
         with memory.computing():
-            found = forms.set_tracks(point_sets, which)
+            found = set_tracks(point_sets, which)
             size = clip.geometry.source_size
             found = forms.scaled_tracks(found, size, (width or size[0], height or size[1]))
             if length:

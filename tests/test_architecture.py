@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +83,23 @@ def test_no_import_runs_in_a_circle() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nodes").glob("*.py")), ids=lambda path: path.name)
+def test_nodes_find_what_they_take_of_the_core(path: Path) -> None:
+    """The type checker does not see it: ComfyUI loads `nodes` as part of a package that has no name of its own."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules: dict[str, Any] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 2 and (node.module or "").startswith("dragavideo_core"):
+            source = importlib.import_module(node.module or "")
+            for alias in node.names:
+                with suppress(ModuleNotFoundError):  # a name of the module, not a module
+                    modules[alias.asname or alias.name] = importlib.import_module(f"{node.module}.{alias.name}")
+                assert alias.name in modules or alias.asname in modules or hasattr(source, alias.name), alias.name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
 
 
 def test_tests_mirror_the_rooms() -> None:

@@ -1,4 +1,5 @@
-"""Features that need no network: gradient histograms and colour, for frames whose texture a small model has never seen."""
+"""Features that need no network: gradient histograms and colour, for frames whose texture a small model has never
+seen."""
 
 from __future__ import annotations
 

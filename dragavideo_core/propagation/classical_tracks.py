@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -115,8 +116,9 @@ def _advance(
 def _flow(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(where points [K, 2] have gone, which of them come back)."""
     start = points.astype(np.float32)[:, None]
-    ahead, ok, _ = cv2.calcOpticalFlowPyrLK(before, now, start, None, winSize=_WINDOW, maxLevel=3)
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(now, before, ahead, None, winSize=_WINDOW, maxLevel=3)
+    options: Any = {"winSize": _WINDOW, "maxLevel": 3}
+    ahead, ok, _ = cv2.calcOpticalFlowPyrLK(before, now, start, start.copy(), **options)
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(now, before, ahead, start.copy(), **options)
     error = np.linalg.norm(back - start, axis=-1)[:, 0]
     sound = (ok[:, 0] > 0) & (ok_back[:, 0] > 0) & (error < _RETURN_PX)
     return ahead[:, 0].astype(float), sound
