@@ -23,8 +23,8 @@ from .media.video_io import write_video
 from .model.drag_model import DragModel
 from .model.loading import load_model
 from .model.lora import load_lora, save_lora
-from .propagation.sam import sam_segmenter
-from .propagation.segmentation import Segmenter
+from .objects.sam import sam_segmenter
+from .objects.value import Segmenter
 from .results import draw, report
 from .settings import Preset
 from .storage import StageStore

@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from .decoding.decode import Decoded, decode_drag
 from .decoding.detail import carry_detail
 from .drag.offsets import LatentOffsets
 from .drag.optimizer import optimise_offsets
-from .drag.warm_start import clip_fields
 from .errors import DragAVideoError
 from .instruction.checks import validate_instruction
 from .instruction.value import DragInstruction
 from .inversion.invert import Inversion, invert
 from .inversion.reference import reference_chain, visited_steps
 from .media.clip import Clip
-from .media.compositing import composite, lay_back
+from .media.compositing import composite
 from .model.drag_model import DragModel
 from .model.lora import LoraWeights, tune_lora, with_lora
+from .objects.value import ObjectMasks, Segmenter
 from .progress import Progress, silent
 from .propagation.point_sets import PointSets
 from .propagation.propagate import propagate
-from .propagation.segmentation import Segmenter
 from .results.result import DragResult
 from .settings import DecodeSettings, Preset
 from .storage import StageStore, fingerprint, weights_fingerprint
@@ -40,6 +40,7 @@ def drag_clip(
     preset: Preset | None = None,
     prompt: str = "",
     lora: LoraWeights | None = None,
+    objects: ObjectMasks | None = None,
     segmenter: Segmenter | None = None,
     mask: Tensor | None = None,
     store: StageStore | None = None,
@@ -51,7 +52,8 @@ def drag_clip(
         preset: all settings; the model's own by default.
         prompt: what the clip shows; may be empty.
         lora: an adapter to use in place of tuning one.
-        segmenter: separates foreground from background (SAM); GrabCut by default.
+        objects: what is dragged, in every frame; found from the instruction where it is not given.
+        segmenter: finds the object on the key frame (SAM), where `objects` are not given.
         mask: [Hs, Ws] or [N, Hs, Ws] bool, the region to edit, in place of the mask points' patches.
         store: keeps finished stages; the same call with the same store goes on where an earlier one stopped.
         progress: raise from it to cancel.
@@ -75,7 +77,7 @@ def drag_clip(
         # Not kept: it takes seconds, and a segmenter has no fingerprint.
         point_sets = propagate(
             tuned, clip, instruction, preset.propagation,
-            segmenter=segmenter, mask=mask, inversion=inversion, progress=progress,
+            objects=objects, segmenter=segmenter, mask=mask, inversion=inversion, progress=progress,
         )  # fmt: skip
     with _timed(seconds, "optimisation"):
         # Neither the number of iterations nor the micro-batch changes what an iteration does.
@@ -94,12 +96,14 @@ def finished_frames(
 ) -> Tensor:
     """The edited clip at source size [N, Hs, Ws, 3]; only masked regions replaced if the settings composite.
 
-    Detail is carried along the field that the offsets began with, whatever a preset says: they may come of another.
+    Detail is carried along the warp that the offsets began with, whatever a preset says: they may come of another.
     """
-    if settings.detail and offsets.warm_start != "none":
-        fields = clip_fields(point_sets, clip.geometry, offsets.warm_start)
-        frames = carry_detail(clip, decoded.edited, decoded.reconstruction, fields)
-        return lay_back(clip, frames, point_sets.masks, settings.feather_px) if settings.composite else frames
+    warp = point_sets.warp
+    if settings.detail and offsets.warm_start != "none" and warp is not None:
+        masks = point_sets.masks if settings.composite else torch.ones_like(point_sets.masks)
+        width = settings.feather_px if settings.composite else 0.0
+        frames = carry_detail(clip, decoded.edited, decoded.reconstruction, warp, masks, width)
+        return torch.where(masks.unsqueeze(-1), frames, clip.source)
     if settings.composite:
         return composite(clip, decoded.edited, point_sets.masks, settings.feather_px)
     return clip.geometry.frames_to_source(decoded.edited, clip.source)
@@ -111,6 +115,7 @@ def propagate_clip(
     instruction: DragInstruction,
     *,
     preset: Preset | None = None,
+    objects: ObjectMasks | None = None,
     segmenter: Segmenter | None = None,
     mask: Tensor | None = None,
     progress: Progress = silent,
@@ -118,7 +123,9 @@ def propagate_clip(
     """Only the points: to check in seconds where they go before paying for the drag."""
     preset = preset or model.preset
     validate_instruction(instruction, clip)
-    return propagate(model, clip, instruction, preset.propagation, segmenter=segmenter, mask=mask, progress=progress)
+    return propagate(
+        model, clip, instruction, preset.propagation, objects=objects, segmenter=segmenter, mask=mask, progress=progress
+    )
 
 
 def reconstruct_clip(

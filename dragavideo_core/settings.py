@@ -80,6 +80,10 @@ class LoraSettings(_Checked):
 class PropagationSettings(_Checked):
     """Point-set propagation (Sec. 3.2)."""
 
+    correspondence: Literal["classical", "diffusion"] = "classical"
+    """How points are found again: by flow, gradients and colour over every frame of the file, or by the network's
+    features over the taken ones (DIFT, the paper's)."""
+
     set_side: int = 3
     """A handle becomes set_side x set_side points; 1 is the single-point ablation (Fig. 6)."""
     set_spacing_px: float = 8.0
@@ -89,7 +93,7 @@ class PropagationSettings(_Checked):
     feature_block: int = 2
     """Index into `unet.up_blocks` of the features DIFT compares."""
     window_px: float = 48.0
-    """A point is looked for within this distance (max norm) of where its last motion would bring it."""
+    """A point is looked for within this distance (max norm) of where its last motion would bring it (diffusion)."""
     occlusion_similarity: float = 0.4
     """A point whose best cosine similarity is below this is marked invisible."""
     targets: Literal["translate", "affine"] = "translate"
@@ -150,12 +154,9 @@ class DragSettings(_Checked):
     the features' channels too, which makes the mask hundreds of times heavier than if they were summed."""
     hard_mask: bool = False
     """Set offsets outside the mask to zero instead of only penalising them."""
-    warm_start: Literal["none", "round", "oval", "fitted"] = "none"
-    """First offset = reference latent warped along the drag, minus itself. The value is the shape of the displacement
-    field: a round or an oval bump at the target, or one fitted to the dragged object."""
-    warp: Literal["pixels", "cells"] = "pixels"
-    """How the warm start warps: the picture by exact pixels and only the noise by whole latent cells, or all of the
-    latent by whole cells."""
+    warm_start: Literal["none", "puppet"] = "none"
+    """First offset = reference latent warped along the drag, minus itself: `puppet` moves the dragged part on a
+    layer of its own, as `warp.clip` says; `none` begins with the untouched latents."""
     arrival_px: float = 2.0
     """A point closer to its target than this has arrived; when all have, the loop ends."""
     micro_batch: int = 4

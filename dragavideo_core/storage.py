@@ -82,7 +82,10 @@ def load_value(path: Path, key: str, kind: type[_T]) -> _T | None:
 
 
 def fingerprint(*parts: Any) -> str:
-    """A hash of tensors, dataclasses and plain values: equal inputs, equal text."""
+    """A hash of tensors, dataclasses and plain values: equal inputs, equal text.
+
+    Fields with metadata {"derived": True} follow from the others and are left out.
+    """
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         _digest(part, digest)
@@ -112,7 +115,8 @@ def _digest(part: Any, digest: Any) -> None:
         digest.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     elif is_dataclass(part) and not isinstance(part, type):
         for field in fields(part):
-            _digest((field.name, getattr(part, field.name)), digest)
+            if not field.metadata.get("derived"):
+                _digest((field.name, getattr(part, field.name)), digest)
     elif isinstance(part, Mapping):
         for name, value in sorted(part.items()):
             _digest((name, value), digest)

@@ -90,8 +90,8 @@ class PointSetPropagation(io.ComfyNode):
         inversion: Any = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ..dragavideo_core.objects.sam import sam_segmenter
         from ..dragavideo_core.propagation.propagate import propagate
-        from ..dragavideo_core.propagation.sam import sam_segmenter
 
         settings = model.drag.preset.propagation
         if set_side:

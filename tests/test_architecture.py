@@ -97,9 +97,13 @@ def test_nodes_find_what_they_take_of_the_core(path: Path) -> None:
                 with suppress(ModuleNotFoundError):  # a name of the module, not a module
                     modules[alias.asname or alias.name] = importlib.import_module(f"{node.module}.{alias.name}")
                 assert alias.name in modules or alias.asname in modules or hasattr(source, alias.name), alias.name
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-            assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
+    for scope in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        imports_here = [node for node in ast.walk(scope) if isinstance(node, ast.ImportFrom)]
+        bound = {alias.asname or alias.name for node in imports_here for alias in node.names}
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in bound:
+                taken = modules.get(node.value.id)
+                assert taken is None or hasattr(taken, node.attr), f"{node.value.id}.{node.attr}"
 
 
 def test_tests_mirror_the_rooms() -> None:

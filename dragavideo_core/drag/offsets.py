@@ -22,8 +22,8 @@ class LatentOffsets:
     """[T, N, C, h, w], in latent units, in the order of `steps`."""
     progress: Tensor
     """[N, P, S]: how far each handle has come along its way to the target, in working px."""
-    warm_start: Literal["none", "round", "oval", "fitted"] = "none"
-    """The displacement field that the first offset was warped by (`DragSettings.warm_start`)."""
+    warm_start: Literal["none", "puppet"] = "none"
+    """What the first offset was made by (`DragSettings.warm_start`)."""
     iterations: int = 0
     """Iterations done, over all resumed runs."""
     arrived: bool = False

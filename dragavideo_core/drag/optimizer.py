@@ -28,7 +28,7 @@ from .offsets import LatentOffsets
 from .problem import DragProblem, prepare_problem
 from .tracking import advance, candidate_offsets, candidate_progress, tracking_cost
 from .update import fits_rule, make_update, moments_of
-from .warm_start import FieldShape, clip_fields, exact_warm_start_offset, warm_start_offset
+from .warm_start import warm_start_offset
 
 STAGE = "latent offsets"
 _LOSS_SCALE = 1024.0
@@ -80,7 +80,7 @@ def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, prog
     top = problem.steps[0]
     offsets = torch.zeros(len(problem.steps), *problem.reference[top].shape)
     if problem.settings.warm_start != "none":
-        offsets[0] = _warm_start(problem, point_sets, geometry, problem.settings.warm_start, progress)
+        offsets[0] = _warm_start(problem, point_sets, geometry, progress)
         if problem.settings.hard_mask:
             offsets *= problem.editable
     fusion = problem.settings.frame_fusion
@@ -99,22 +99,17 @@ def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, prog
     )
 
 
-def _warm_start(
-    problem: DragProblem, point_sets: PointSets, geometry: Geometry, shape: FieldShape, progress: Progress
-) -> Tensor:
+def _warm_start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, progress: Progress) -> Tensor:
     """The first offset [N, C, h, w], at the highest selected step."""
-    top, by_pixels = problem.steps[0], problem.settings.warp == "pixels"
-    total = len(problem.handles) * (4 if by_pixels else 1)
-    done = itertools.count(1)
+    top, done = problem.steps[0], itertools.count(1)
 
     def on_frame(_: int) -> None:
-        progress("warm start", next(done), total)
+        progress("warm start", next(done), len(problem.handles))
 
-    fields = clip_fields(point_sets, geometry, shape, on_frame)
     reference = problem.reference[top]
-    if by_pixels:
-        return exact_warm_start_offset(problem.model, problem.inversion, top, reference, fields, on_frame)
-    return warm_start_offset(reference, fields)
+    return warm_start_offset(
+        problem.model, problem.inversion, top, reference, point_sets.warp, geometry, on_frame
+    )  # fmt: skip
 
 
 def _check_resume(problem: DragProblem, result: LatentOffsets) -> None:

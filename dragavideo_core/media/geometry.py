@@ -76,6 +76,12 @@ class Geometry:
         most = float(values.abs().max())
         return _resample(values.float(), rows, columns).clamp_(-most, most) * inside[..., None]
 
+    def values_to_working(self, values: Tensor) -> Tensor:
+        """Resample values of any range, [N, Hs, Ws, C], to [N, H, W, C] (linear, antialiased: nothing overshoots)."""
+        self._expect(values, self.source_size, 4)
+        rows, columns = self._resamplers(values, to_source=False, kernel=_triangle)
+        return _resample(values.float(), rows, columns)
+
     def mask_to_working(self, mask: Tensor) -> Tensor:
         """Masks [N, Hs, Ws] as [N, H, W]: bool in, bool out (half coverage or more); float in, float out.
 

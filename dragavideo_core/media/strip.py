@@ -54,3 +54,15 @@ def small_picture(picture: Tensor) -> Tensor:
         size = (max(1, round(width * share)), max(1, round(height * share)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
+
+
+def scaled_pictures(pictures: Tensor, shorter_side: int) -> np.ndarray:
+    """A strip's pictures [M, h, w, 3] uint8 with that shorter side, px, enlarged if need be."""
+    pixels: np.ndarray = pictures.numpy()
+    height, width = pixels.shape[1:3]
+    share = shorter_side / min(height, width)
+    size = (max(2, round(width * share)), max(2, round(height * share)))
+    if size == (width, height):
+        return pixels
+    kind = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(picture, size, interpolation=kind) for picture in pixels])

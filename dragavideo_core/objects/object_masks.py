@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +14,7 @@ from ..instruction.checks import clip_position
 from ..instruction.object_hints import ObjectHints, Point
 from ..instruction.value import DragInstruction
 from ..media.clip import Clip, strip_of_clip
+from ..media.strip import scaled_pictures
 from ..progress import Progress, silent
 from .carry import carry
 from .colour import lab_of
@@ -23,7 +24,7 @@ from .key_mask import Marks, key_mask
 from .motion import motion_odds
 from .seeds import seed_of
 from .trust import confidence
-from .value import ObjectMasks
+from .value import ObjectMasks, Segmenter
 
 STAGE = "object"
 _SIDE = 240
@@ -31,9 +32,6 @@ _SIDE = 240
 _MOTION_ALONE, _MOTION_WITH_CLICKS = 1.0, 0.4
 _MOTION_EVERY = 3
 """Motion is looked at in every third frame of the strip, which is what takes the time."""
-
-Segmenter = Callable[[Tensor, Tensor], Tensor]
-"""(frame [H, W, 3] float 0-1, clicks [M, 2] px (x, y)) -> objects under the clicks [H, W] bool."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +74,7 @@ def find_objects(
         return ObjectMasks(masks, torch.ones(count), key)
     strip = strip_of_clip(clip)
     at = strip.taken[key]
-    pictures = _working(strip.pictures.numpy(), size)
+    pictures = _working(strip.pictures, size)
     if masks is not None:
         whole, small = masks[0].numpy(), _shrunk(masks[0].numpy(), pictures)
     elif segmenter is not None:
@@ -111,7 +109,7 @@ def key_object(picture: Tensor, handles: Sequence[Point], hints: ObjectHints) ->
         picture: [H, W, 3] float 0-1; handles and hints in its px.
     """
     height, width = picture.shape[:2]
-    pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     pictures = _working(pixels[None], (width, height))
     small = key_mask(pictures.labs[0], _marks(pictures, 0, handles, hints, None), None)
     return torch.from_numpy(enlarged(small, picture.detach().cpu().float().numpy()))
@@ -155,18 +153,12 @@ def _marks(
     return Marks((*handles_there, *small.on), tuple(off), painted, erased, small.box)
 
 
-def _working(pixels: np.ndarray, size: tuple[int, int]) -> _Pictures:
+def _working(pictures: Tensor, size: tuple[int, int]) -> _Pictures:
     """Pictures [M, h, w, 3] uint8 at the room's working size; `size` (W, H) is the source's."""
-    height, width = pixels.shape[1:3]
-    share = _SIDE / min(height, width)
-    wanted = (max(2, round(width * share)), max(2, round(height * share)))
-    kind = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
-    scaled = (
-        pixels if wanted == (width, height) else np.stack([cv2.resize(p, wanted, interpolation=kind) for p in pixels])
-    )
+    scaled = scaled_pictures(pictures, _SIDE)
     labs = [lab_of(picture) for picture in scaled]
     greys = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)) for picture in scaled]
-    return _Pictures(labs, greys, np.array([wanted[0] / size[0], wanted[1] / size[1]]))
+    return _Pictures(labs, greys, np.array([scaled.shape[2] / size[0], scaled.shape[1] / size[1]]))
 
 
 def _shrunk(mask: np.ndarray, pictures: _Pictures) -> np.ndarray:

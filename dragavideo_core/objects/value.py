@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..errors import DragAVideoError
+
+Segmenter = Callable[[Tensor, Tensor], Tensor]
+"""(frame [H, W, 3] float 0-1, clicks [M, 2] px (x, y)) -> objects under the clicks [H, W] bool, on the CPU."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Following points by what they look like and how the picture flows, over every frame of the file, without a network.
 
 Lucas and Kanade's flow says where a point has gone, if it comes back to where it started; features of the surroundings
-(`classical_features`), compared with those of the key frame and with the latest, put it right by a few pixels, so that it
-does not drift. Where they are not found there, the point is looked for far and wide: it may have jumped, or come out
+(`classical_features`), compared with those of the key frame and with the latest, put it right by a few pixels, so that
+it does not drift. Where they are not found there, the point is looked for far and wide: it may have jumped, or come out
 from behind something.
 """
 
@@ -28,7 +28,7 @@ _KEY_SHARE = 0.5
 _RETURN_PX = 1.0
 """Flow that does not come back to within this is no prediction."""
 _POOR, _LOST = 0.82, 0.66
-"""Shares of a point's usual similarity below which it is looked for far and wide, and below which it is not to be seen."""
+"""Shares of a point's usual similarity below which it is looked for far and wide, and below which it is not seen."""
 _BETTER = 0.06
 """A place far off must be more alike by this."""
 _USUAL = 0.2
@@ -38,8 +38,8 @@ _WINDOW = (15, 15)
 
 @dataclass(frozen=True, eq=False)
 class StripTracks:
-    """K points in M frames: positions [M, K, 2] px of the pictures, alike [M, K] 0-1 (share of the usual similarity, cut
-    off at 1), visible [M, K] bool."""
+    """K points in M frames: positions [M, K, 2] px of the pictures, alike [M, K] 0-1 (share of the usual similarity,
+    cut off at 1), visible [M, K] bool."""
 
     positions: Tensor
     alike: Tensor

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
+from ..warp.clip import WarpedClip
 
 _LONGEST_STRETCH = 2.0
 """A fitted motion that scales by more than this (or less than its inverse) is noise, not the object's motion."""
@@ -27,6 +28,8 @@ class PointSets:
         pinned: [N, Q, 2] float: points that shall stay where they are in each frame.
         key_frame: position in the clip of the frame that was clicked.
         objects: [N, Hs, Ws] bool, the pixels of what is dragged; None where nobody has segmented it.
+        confidence: [N] fp32 0-1, how sure the object's mask is; None where there is none.
+        warp: the clip warped by these points, without a network.
     """
 
     handles: Tensor
@@ -37,6 +40,8 @@ class PointSets:
     pinned: Tensor
     key_frame: int
     objects: Tensor | None = None
+    confidence: Tensor | None = None
+    warp: WarpedClip | None = field(default=None, metadata={"derived": True})
 
     def __post_init__(self) -> None:
         shape = tuple(self.handles.shape)
@@ -228,3 +233,19 @@ def _pixel_centres(size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]
     width, height = size
     y = torch.arange(height, dtype=like.dtype, device=like.device)[:, None]
     return y, torch.arange(width, dtype=like.dtype, device=like.device)[None]
+
+
+def foreground_of(mask: Tensor, points: Tensor) -> Tensor:
+    """Which points lie in the mask, by the pixel each falls on.
+
+    Args:
+        mask: [H, W] bool.
+        points: [..., 2] px of the mask; points outside the picture are not foreground.
+
+    Returns:
+        [...] bool.
+    """
+    height, width = mask.shape
+    x, y = points.round().long().unbind(-1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return inside & mask[y.clamp(0, height - 1), x.clamp(0, width - 1)]

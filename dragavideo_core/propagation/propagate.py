@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,14 +10,17 @@ from torch import Tensor
 from ..errors import DragAVideoError
 from ..instruction.checks import clip_position, validate_instruction
 from ..instruction.value import DragInstruction
+from ..objects.object_masks import find_objects
+from ..objects.value import ObjectMasks, Segmenter
 from ..progress import Progress, silent
 from ..settings import PropagationSettings
+from ..warp.clip import warp_clip
 from .corrections import corrections_of, with_corrections
 from .correspondence import dift_features
-from .point_sets import PointSets, affine_targets, expand_points, translate_targets
-from .regions import checked_mask, edit_regions, moved_mask
-from .segmentation import Segmenter, foreground_of, grabcut_segmenter, is_too_small, marks_object
-from .tracks import Tracks, inside_frame, smoothed, track_points
+from .follow import follow_jobs
+from .point_sets import PointSets, affine_targets, expand_points, foreground_of, translate_targets
+from .regions import checked_mask, edit_regions, moved_mask, widened
+from .tracks import Job, Tracks, inside_frame, smoothed, track_points
 
 if TYPE_CHECKING:
     from ..inversion.invert import Inversion
@@ -32,6 +34,7 @@ def propagate(
     instruction: DragInstruction,
     settings: PropagationSettings,
     *,
+    objects: ObjectMasks | None = None,
     segmenter: Segmenter | None = None,
     mask: Tensor | None = None,
     inversion: Inversion | None = None,
@@ -40,37 +43,43 @@ def propagate(
 ) -> PointSets:
     """Propagate an instruction from its frame to the whole clip, outward in both directions.
 
-    Handles become sets (Sec. 3.2). Set points on the object are found in the next frame by DIFT, the others move by
-    Eq. 1; a set with no point on the object is tracked whole. Targets move by Eq. 2 or the fitted affine. Pins are
-    tracked by DIFT one by one, whatever they lie on.
+    Handles become sets (Sec. 3.2). With `diffusion`, set points on the object are found in the next frame by DIFT, the
+    others move by Eq. 1; a set with no point on the object is tracked whole. With `classical`, the clicked point of
+    each set is followed over every frame of the file and its set moves along. Targets move by Eq. 2 or the fitted
+    affine.
 
     A correction puts the pair's whole set round the place it names on its frame, where all of it is visible; the set is
     tracked from there too, and the tracks are joined (see `corrections`). Targets and region follow.
 
-    The region that may change, in each frame:
-    - mask points given: the union of squares of half side `mask_radius_px` round the propagated mask points, and of
-      discs of radius `mask_radius_px` along each segment from a handle, or a mask point, to its target, without which
-      the target, and what the part sweeps on its way, would lie outside;
-    - none given: discs of radius 2 x `mask_radius_px` along the segments;
+    The clip is then warped by the points (`warp.clip`), and the region that may change follows from it:
     - `mask` given: that mask alone. One mask belongs to the instruction's frame and moves with the handles' mean
-      motion; a mask for every frame is used as it is.
-    Segments of a pair that is invisible in a frame are left out of that frame's region.
+      motion; a mask for every frame is used as it is. The warp keeps to it, too;
+    - else what the warp changes, with a margin; where mask points are given, or a drag is none of a part, together with
+      squares of half side `mask_radius_px` round the mask points and discs along the segments from handles to targets.
 
     Args:
-        segmenter: tells object from background, on the instruction's frame for Eq. 1 and on every frame for the
-            fitted warm start; GrabCut where none is given.
+        objects: what is dragged, in every frame; found here (`objects.find_objects`) where it is not given.
+        segmenter: finds the object on the key frame (SAM), if `objects` are not given.
         mask: [Hs, Ws] or [N, Hs, Ws] in source pixels, bool or float (>= 0.5 may change).
         inversion: of this clip, if there is one; it saves the inversion to `settings.step`.
         micro_batch: frames a network call; results do not depend on it.
 
     Raises:
-        DragAVideoError: an instruction that does not fit the clip, a mask of another size or length or an empty one,
-            or a pair that is seen in no frame.
+        DragAVideoError: an instruction that does not fit the clip, a mask or objects of another size or length, an
+            empty mask, or a pair that is seen in no frame.
     """
     validate_instruction(instruction, clip)
     count, key_frame = len(clip.frames), clip_position(instruction, clip)
-    masks = None if mask is None else checked_mask(mask, count, clip.geometry.source_size)
+    painted = None if mask is None else checked_mask(mask, count, clip.geometry.source_size)
     pairs, side = len(instruction.pairs), settings.set_side**2
+    if objects is None:
+        objects = find_objects(clip, instruction, segmenter=segmenter, progress=progress)
+    if objects.masks.shape != clip.source.shape[:3]:
+        raise DragAVideoError(
+            f"The objects are of {tuple(objects.masks.shape)} (frames, height, width), the clip is "
+            f"{tuple(clip.source.shape[:3])}; connect the Object Mask of this clip."
+        )
+    on_object = clip.geometry.mask_to_working(objects.masks)
 
     def working(points: object) -> Tensor:
         return clip.geometry.to_working(torch.tensor(points, dtype=torch.float64).reshape(-1, 2))
@@ -78,30 +87,30 @@ def propagate(
     clicked = working([pair.handle for pair in instruction.pairs])
     drag = (working([pair.target for pair in instruction.pairs]) - clicked).float()
     mask_points, pins = working(instruction.mask_points), working(instruction.pinned_points)
-    painted = None if masks is None else masks[key_frame if len(masks) == count else 0]
-    segmenter = segmenter or grabcut_segmenter()
-    mask_points, marks, whole = _marked(clip, key_frame, clicked, drag, mask_points, painted, settings, segmenter)
     sets = expand_points(torch.cat([clicked, mask_points]), settings.set_side, settings.set_spacing_px).float()
     start, groups = sets.flatten(0, 1), torch.arange(len(sets)).repeat_interleave(side)
-    foreground = _foreground(whole, sets, pairs)
+    foreground = _foreground(on_object[key_frame], sets, pairs)
 
     corrected = corrections_of(instruction, clip, key_frame)
-    jobs = [_Job(key_frame, start, foreground.flatten(), groups)]
+    jobs = [Job(key_frame, start, foreground.flatten(), groups)]
     for frame, points in corrected.items():
         moved = working(list(points.values()))
         again = expand_points(moved, settings.set_side, settings.set_spacing_px).float()
-        front = _foreground(_segment(clip, frame, moved, segmenter), again, len(again))
-        jobs.append(_Job(frame, again.flatten(0, 1), front.flatten(), groups[: len(points) * side]))
-    features = _features(model, clip, settings, inversion, micro_batch, progress)
-    (moving, *others), still = _track(features, clip, jobs, pins.float(), key_frame, settings, progress)
+        front = _foreground(on_object[frame], again, len(again))
+        jobs.append(Job(frame, again.flatten(0, 1), front.flatten(), groups[: len(points) * side]))
+    if settings.correspondence == "classical":
+        (moving, *others), still = follow_jobs(clip, jobs, pins.float(), key_frame, side, progress)
+    else:
+        features = _features(model, clip, settings, inversion, micro_batch, progress)
+        (moving, *others), still = _track(features, clip, jobs, pins.float(), key_frame, settings, progress)
     moving = with_corrections(moving, key_frame, corrected, others, side)
-    # Joining compares tracks as they were found, so it comes first.
-    known = torch.zeros_like(moving.visible)
-    known[key_frame] = True
-    for frame, points in corrected.items():
-        for pair in points:
-            known[frame, pair * side : (pair + 1) * side] = True
-    moving = smoothed(moving, known, clip.geometry.working_size)
+    if settings.correspondence == "diffusion":  # joining compares tracks as they were found, so it comes first
+        known = torch.zeros_like(moving.visible)
+        known[key_frame] = True
+        for frame, points in corrected.items():
+            for pair in points:
+                known[frame, pair * side : (pair + 1) * side] = True
+        moving = smoothed(moving, known, clip.geometry.working_size)
     tracks = moving.positions.unflatten(1, (-1, side))
     seen = moving.visible.unflatten(1, (-1, side))
     handles, visible = tracks[:, :pairs], seen[:, :pairs]
@@ -110,20 +119,25 @@ def propagate(
         targets = affine_targets(handles, drag, key_frame, visible & foreground[:pairs])
     else:
         targets = translate_targets(handles, drag, key_frame)
-    if masks is None:
-        masks = edit_regions(
-            handles, targets, visible, tracks[:, pairs:], seen[:, pairs:], key_frame, settings, clip.geometry
-        )
-    elif len(masks) != count:
-        masks = moved_mask(masks[0], handles, visible & foreground[:pairs], key_frame, clip.geometry.scale)
-
-    middles, shown = tracks[:, :, side // 2], seen[:, :, side // 2]
-    on_object = torch.cat([torch.ones(pairs, dtype=torch.bool), marks])
-    objects = _objects(clip, middles[:, on_object], shown[:, on_object], segmenter, progress)
 
     def source(points: Tensor) -> Tensor:
         return clip.geometry.to_source(points.double()).float()
 
+    if painted is not None and len(painted) != count:
+        usable = visible & foreground[:pairs]
+        painted = moved_mask(painted[0], handles, usable, key_frame, clip.geometry.scale)
+    middle = side // 2
+    warp = warp_clip(
+        clip.source, objects.masks, source(handles[:, :, middle]), source(targets[:, :, middle]), visible.any(-1),
+        source(still.positions), region=painted, progress=progress,
+    )  # fmt: skip
+    masks = painted
+    if masks is None:
+        masks = widened(warp.region)
+        if pairs < len(sets) or any(kind != "part" for kind in warp.kinds):
+            masks = masks | edit_regions(
+                handles, targets, visible, tracks[:, pairs:], seen[:, pairs:], key_frame, settings, clip.geometry
+            )
     return PointSets(
         handles=source(handles),
         targets=source(targets),
@@ -132,66 +146,10 @@ def propagate(
         masks=masks,
         pinned=source(still.positions),
         key_frame=key_frame,
-        objects=clip.geometry.mask_to_source(objects),
+        objects=objects.masks,
+        confidence=objects.confidence,
+        warp=warp,
     )
-
-
-def _marked(
-    clip: Clip,
-    frame: int,
-    clicked: Tensor,
-    drag: Tensor,
-    mask_points: Tensor,
-    painted: Tensor | None,
-    settings: PropagationSettings,
-    segmenter: Segmenter,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The mask points [M, 2] to go on with, which of them lie on the object, [M] bool, and the object, [H, W] bool.
-
-    Where the handles and those marks give only a piece of the object, all mask points that look unlike the border are
-    tried, and where a mask was painted instead, points of it.
-    """
-    picture, start = clip.frames[frame], clicked.float()
-    marks = marks_object(picture, start, start + drag, mask_points.float())
-    whole = _segment(clip, frame, torch.cat([clicked, mask_points[marks]]), segmenter)
-    if not is_too_small(whole):
-        return mask_points, marks, whole
-    if painted is not None:
-        mask_points = _points_of(clip.geometry.mask_to_working(painted[None])[0], settings.mask_radius_px)
-    marks = marks_object(picture, start, start + drag, mask_points.float(), even_ahead=True)
-    return mask_points, marks, _segment(clip, frame, torch.cat([clicked, mask_points[marks]]), segmenter)
-
-
-def _points_of(mask: Tensor, spacing: float) -> Tensor:
-    """Points [M, 2] px (x, y) of a grid that lie in a mask [H, W]."""
-    height, width = mask.shape
-    rows, columns = (torch.arange(spacing / 2, side, spacing, dtype=torch.float64) for side in (height, width))
-    grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).reshape(-1, 2)
-    return grid[foreground_of(mask, grid)]
-
-
-def _segment(clip: Clip, frame: int, clicks: Tensor, segmenter: Segmenter) -> Tensor:
-    """[H, W] bool: the object under clicks [M, 2] (working px) of one frame."""
-    width, height = clip.geometry.working_size
-    limits = clicks.new_tensor([width, height]) - 0.5
-    inside = torch.minimum(clicks.clamp(min=-0.5), limits).float()  # rounding may put a border click just outside
-    mask = segmenter(clip.frames[frame].float().cpu(), inside).cpu()
-    if mask.shape != (height, width):
-        raise DragAVideoError(
-            f"The segmentation is {tuple(mask.shape)} but the working frame is {(height, width)} (height, width)."
-        )
-    return mask.bool()
-
-
-def _objects(clip: Clip, handles: Tensor, visible: Tensor, segmenter: Segmenter, progress: Progress) -> Tensor:
-    """[N, H, W] bool: what lies under the points [N, P, 2] of each frame; nothing where none is visible."""
-    width, height = clip.geometry.working_size
-    objects = torch.zeros(len(handles), height, width, dtype=torch.bool)
-    for frame, (points, seen) in enumerate(zip(handles, visible)):
-        if bool(seen.any()):
-            objects[frame] = _segment(clip, frame, points[seen], segmenter)
-        progress("segmentation", frame + 1, len(handles))
-    return objects
 
 
 def _foreground(mask: Tensor, sets: Tensor, handles: int) -> Tensor:
@@ -204,16 +162,6 @@ def _foreground(mask: Tensor, sets: Tensor, handles: int) -> Tensor:
     nothing = ~foreground.any(1)
     nothing[handles:] = False
     return torch.where(nothing[:, None], inside, foreground)
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """Sets to be tracked from one frame: `start` [K, 2] working px, `foreground` [K] bool, `groups` [K]."""
-
-    frame: int
-    start: Tensor
-    foreground: Tensor
-    groups: Tensor
 
 
 def _features(
@@ -234,7 +182,7 @@ def _features(
 def _track(
     features: Tensor | None,
     clip: Clip,
-    jobs: list[_Job],
+    jobs: list[Job],
     pins: Tensor,
     key_frame: int,
     settings: PropagationSettings,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +16,8 @@ from .point_sets import nearest_of, segment_discs, shift_mask, square_patches
 if TYPE_CHECKING:
     from ..media.geometry import Geometry
 
+_MARGIN = 3 / 128
+"""What the network may touch beyond what the warp changed, as a share of the longer side."""
 _FREE_RADIUS = 2.0
 """Without mask points the region round handle -> target is this many times mask_radius_px wide on each side."""
 
@@ -55,6 +59,14 @@ def edit_regions(
             region |= segment_discs(centres[i], ends[i][seen][nearest], radius, geometry.source_size)
         regions.append(region)
     return torch.stack(regions)
+
+
+def widened(regions: Tensor) -> Tensor:
+    """Regions [N, Hs, Ws] bool with a margin, so that what the network draws can fade within it."""
+    radius = max(1, round(_MARGIN * max(regions.shape[1:])))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    grown = [cv2.dilate(region.numpy().astype(np.uint8), kernel) > 0 for region in regions]
+    return torch.from_numpy(np.stack(grown))
 
 
 def _set_centres(sets: Tensor, seen: Tensor, key_frame: int) -> Tensor:

@@ -44,6 +44,16 @@ class Tracks:
 
 
 @dataclass(frozen=True, eq=False)
+class Job:
+    """Sets to be tracked from one frame: `start` [K, 2] working px, `foreground` [K] bool, `groups` [K]."""
+
+    frame: int
+    start: Tensor
+    foreground: Tensor
+    groups: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class _State:
     """What a frame hands to the next: positions [K, 2], visible [K], features where each was seen last [K, O, F], the
     last motion [K, 2] of points seen in both frames, 0 for the others, and which points were lost only because

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DragAVideoError
-from .segmentation import Segmenter, check_clicks, to_uint8
+from .value import Segmenter
 
 _SAM_SIZES = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 """(width, depth) of the image encoder -> name of the model in segment_anything's registry."""
@@ -56,8 +56,8 @@ def segmenter_of_sam(sam: nn.Module, device: torch.device | str = "cpu") -> Segm
     predictor = _segment_anything().SamPredictor(sam.to(device).eval())
 
     def segment(frame: Tensor, clicks: Tensor) -> Tensor:
-        check_clicks(frame, clicks)
-        predictor.set_image(to_uint8(frame))
+        _check_clicks(frame, clicks)
+        predictor.set_image(_to_uint8(frame))
         union = np.zeros(tuple(frame.shape[:2]), bool)
         for click in clicks.detach().cpu().double().numpy():
             masks, scores, _ = predictor.predict(click[None], np.ones(1, np.int64), multimask_output=True)
@@ -117,3 +117,20 @@ def _segment_anything() -> Any:
             "install both, or leave the SAM file empty and GrabCut is used."
         ) from None
     return segment_anything
+
+
+def _check_clicks(frame: Tensor, clicks: Tensor) -> None:
+    """Refuse clicks [M, 2] (px) that are none, or beside the frame [H, W, 3]; raises DragAVideoError."""
+    height, width = frame.shape[:2]
+    if clicks.ndim != 2 or clicks.shape[0] == 0:
+        raise DragAVideoError(f"At least one click [M, 2] was expected, not shape {tuple(clicks.shape)}.")
+    limits = clicks.new_tensor([width, height]) - 0.5
+    if not bool(((clicks >= -0.5) & (clicks <= limits)).all()):
+        raise DragAVideoError(
+            f"A click lies outside the {width}x{height} frame: {clicks.tolist()}; click on the object."
+        )
+
+
+def _to_uint8(frame: Tensor) -> np.ndarray:
+    """A frame [H, W, 3] float 0-1 as uint8 0-255."""
+    return (frame.detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8).contiguous().numpy()
