@@ -22,6 +22,10 @@ _GROW, _RING, _FAR, _CELL = 0.02, 0.05, 0.12, 0.12
 far it keeps from clicks; the grid of local colours."""
 _REACH, _REACH_WEIGHT, _FREE = 0.5, 2.0, 0.35
 """An object is nearer than this share of the shorter side times `_FREE`; beyond, odds fall."""
+_THING_WEIGHT, _THING_ODDS, _THING_REACH, _THING_MOST, _THING_GAP = 0.15, 1.0, 0.5, 0.4, 6
+"""Of what is unlike the border: its weight in the first guess, the log odds from which it is, the share of the
+shorter side within which colours are asked, the share of the picture that it may have at most, and px that it may
+keep from a click."""
 _CALM = 0.5
 """The weight of motion falls to this from round to round: colours take over."""
 _DONE = 0.002
@@ -69,6 +73,8 @@ def key_mask(lab: np.ndarray, marks: Marks, motion: np.ndarray | None, motion_we
         object_ = object_ + 0.15 * surely_moving * np.clip(1 - away / shorter, 0, 1)
     if marks.box is not None:
         object_ = object_ + _core(inside, marks.box, moving, trust)
+    else:
+        object_ = object_ + _THING_WEIGHT * _thing(lab, on, away, ring)
     prior = _prior(away, inside, off, shorter, marks)
     mask: np.ndarray | None = None
     for turn in range(_ROUNDS):
@@ -129,6 +135,20 @@ def _ring(shape: tuple[int, int], away: np.ndarray) -> np.ndarray:
     ring = np.ones(shape, bool)
     ring[width:-width, width:-width] = False
     return ring & (away > _FAR * min(shape))
+
+
+def _thing(lab: np.ndarray, on: np.ndarray, away: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """[H, W] bool: what hangs together with a click and has other colours than the frame's border.
+
+    A tip has often a colour of its own (a nose, the tip of a tail); the object it belongs to is told from the ground by
+    not being the ground. Where half of the picture is unlike its border, the border says nothing.
+    """
+    shorter = min(lab.shape[:2])
+    odds = global_odds(lab, (away < _THING_REACH * shorter) * 1.0, ring * 1.0, doubt=1e-4)
+    unlike = cv2.GaussianBlur(odds, (0, 0), 0.8) > _THING_ODDS
+    if unlike.mean() > _THING_MOST:
+        return np.zeros_like(on)
+    return connected_to(unlike, away <= _THING_GAP)
 
 
 def _core(inside: np.ndarray, box: tuple[float, float, float, float], moving: np.ndarray, trust: float) -> np.ndarray:

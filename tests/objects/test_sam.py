@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from dragavideo_core.propagation.sam import _recognise, sam_segmenter, segmenter_of_sam
+from dragavideo_core.propagation.segmentation import foreground_of, grabcut_segmenter, marks_object, mask_segmenter
 from torch import Tensor
 
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.propagation.sam import _recognise, sam_segmenter, segmenter_of_sam
-from dragavideo_core.propagation.segmentation import foreground_of, grabcut_segmenter, marks_object, mask_segmenter
 
 
 def picture(size: tuple[int, int] = (96, 80)) -> tuple[Tensor, Tensor]:
