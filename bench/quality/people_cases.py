@@ -32,7 +32,8 @@ _SECOND = {"nose": "tail", "ear": "nose", "tail": "ear", "front_foot": "nose", "
 _DIRECTIONS = ("out", "side", "in", "side", "out")
 _LENGTHS = (6.0, 10.0, 16.0, 8.0, 20.0, 12.0, 24.0)
 _LONGEST = {
-    ("nose", "in"): 16.0, ("ear", "in"): 16.0, ("tail", "in"): 20.0, ("front_foot", "in"): 8.0, ("back_foot", "in"): 8.0,
+    ("nose", "in"): 16.0, ("ear", "in"): 16.0, ("tail", "in"): 20.0,
+    ("front_foot", "in"): 8.0, ("back_foot", "in"): 8.0,
     ("front_foot", "out"): 10.0, ("back_foot", "out"): 10.0, ("front_foot", "side"): 16.0, ("back_foot", "side"): 16.0,
     ("eye", "out"): 8.0, ("eye", "side"): 8.0,
 }  # fmt: skip
