@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -29,9 +29,21 @@ Level = Literal["good", "doubtful", "failed"]
 
 _NEAR_OBJECT = 0.03
 """Share of the width within which the object must be of its handle."""
-_SURE, _FOLDED = 0.5, 0.02
+_SURE, _FOLDED = 0.5, 0.001
 _SAME_PART = 0.03
 """Cost below which the handle's surroundings in two frames show the same."""
+
+
+class Warped(Protocol):
+    """What is asked of a warp (`warp.WarpedClip` is one)."""
+
+    @property
+    def folded(self) -> float:
+        """Share of the warped cells that are turned over."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """One a pair; `inside` is a drag inside an object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +70,7 @@ def judge(
     *,
     objects: Tensor | None = None,
     confidence: Tensor | None = None,
-    folded: Tensor | None = None,
+    warped: Warped | None = None,
     region: Tensor | None = None,
 ) -> Verdict:
     """Judge a finished drag.
@@ -69,8 +81,8 @@ def judge(
         visible: [N, P] bool: the part is to be seen there; other frames are not asked to be dragged.
         objects: [N, Hs, Ws] bool, the dragged object in the source. Without it only arrival and blinking are judged.
         confidence: [N], 0-1, how sure the object is.
-        folded: [N, Hs, Ws] bool, where the warp is not one-to-one.
-        region: [N, Hs, Ws] bool, where the picture may change; folds elsewhere do not count.
+        warped: the warp that the drag began with.
+        region: [N, Hs, Ws] bool, where the picture may change.
 
     Raises:
         DragAVideoError: shapes that do not go together.
@@ -96,7 +108,8 @@ def judge(
             findings += found
         findings += _hidden(pair, pictures[0], starts[:, pair], seen[:, pair])
     findings += _object_findings(masks, confidence, starts, seen)
-    findings += _folds(folded, region)
+    findings += _beyond(region, ends, seen)
+    findings += _warp_findings(warped, findings, frames)
     return _verdict(arrived, short, seen, findings)
 
 
@@ -163,15 +176,30 @@ def _reaches(mask: np.ndarray, handle: np.ndarray, radius: float) -> bool:
     return bool((mask & (disc > 0)).any())
 
 
-def _folds(folded: Tensor | None, region: Tensor | None) -> Iterator[Finding]:
-    """Frames whose warp is folded over more than a little of what may change."""
-    if folded is None:
+def _warp_findings(warped: Warped | None, findings: list[Finding], frames: int) -> Iterator[Finding]:
+    """A folded warp; and that a drag inside an object is one, where something is wrong with it."""
+    if warped is None:
         return
-    within = torch.ones_like(folded, dtype=torch.bool) if region is None else region.bool()
-    share = (folded.bool() & within).flatten(1).sum(1) / within.flatten(1).sum(1).clamp_min(1)
-    torn = tuple(int(n) for n in torch.nonzero(share > _FOLDED).flatten())
-    if torn:
-        yield Finding("folded", 0, torn)
+    if warped.folded > _FOLDED:
+        yield Finding("folded", 0, tuple(range(frames)))
+    wrong = {f.pair for f in findings if f.name not in HARMLESS}
+    known = {f.pair for f in findings if f.name == "inside"}
+    for pair, kind in enumerate(warped.kinds):
+        if kind == "inside" and pair in wrong - known:
+            yield Finding("inside", pair, tuple(range(frames)))
+
+
+def _beyond(region: Tensor | None, targets: np.ndarray, seen: np.ndarray) -> Iterator[Finding]:
+    """Frames whose target lies where the picture may not change."""
+    if region is None:
+        return
+    mask = region.cpu().bool().numpy()
+    last = np.array(mask.shape[:0:-1]) - 1
+    at = np.clip(np.rint(targets).astype(int), 0, last)
+    for pair in range(seen.shape[1]):
+        shut = tuple(n for n in range(len(mask)) if seen[n, pair] and not mask[n, at[n, pair, 1], at[n, pair, 0]])
+        if shut:
+            yield Finding("beyond", pair, shut)
 
 
 def _verdict(arrived: np.ndarray, short: np.ndarray, seen: np.ndarray, findings: list[Finding]) -> Verdict:

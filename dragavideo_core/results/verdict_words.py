@@ -17,7 +17,8 @@ _SENTENCES = {
     "detached": "the part has come off the object{where}: show the object, or drag less far",
     "background": "the background was dragged along{where}: show the object, or paint where the picture may change",
     "left": "the part is still at its old place as well{where}: show the object",
-    "folded": "the picture is folded{where}: drag less far, or show the object",
+    "beyond": "the target lies where the picture may not change{where}: paint it as well",
+    "folded": "the warp is folded: drag less far, or show the object",
     "unsure": "the object is unsure{where}: look at its mask and correct it",
     "inside": "the drag lies inside the object: that takes the prior of a large model such as Stable Diffusion 1.5",
 }

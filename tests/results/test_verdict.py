@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ class Drag:
         assert edits is not None
         return frames_of(self.scene, tuple(replace(e, dx=e.dx * share, dy=e.dy * share) for e in edits))
 
-    def judged(self, result: Tensor, **more: Tensor) -> Verdict:
+    def judged(self, result: Tensor, **more: Any) -> Verdict:
         seen = more.pop("visible", torch.ones(FRAMES, 1, dtype=torch.bool))
         objects = more.pop("objects", self.objects)
         return judge(self.source, result, self.handles, self.targets, seen, objects=objects, **more)
@@ -146,13 +147,33 @@ def test_object_that_nobody_found() -> None:
     assert "paint it" in verdict.lines[1]
 
 
+@dataclass(frozen=True)
+class Warp:
+    folded: float
+    kinds: tuple[str, ...]
+
+
 def test_unsure_object_and_folds_are_doubtful() -> None:
-    folded = torch.zeros(FRAMES, 128, 128, dtype=torch.bool)
-    folded[1, :40, :40] = True
-    verdict = drag().judged(drag().edited(1.0), confidence=torch.tensor([1.0, 0.9, 0.2, 0.8]), folded=folded)
-    assert verdict.level == "doubtful" and set(verdict.problems) == {"unsure", "folded"}
+    warp = Warp(0.02, ("inside",))
+    verdict = drag().judged(drag().edited(1.0), confidence=torch.tensor([1.0, 0.9, 0.2, 0.8]), warped=warp)
+    assert verdict.level == "doubtful" and set(verdict.problems) == {"unsure", "folded", "inside"}
     assert any("unsure in frame 3" in line for line in verdict.lines)
-    assert any("folded in frame 2" in line for line in verdict.lines)
+    assert any("folded" in line for line in verdict.lines)
+
+
+def test_drag_inside_an_object_is_told_where_it_failed() -> None:
+    warp = Warp(0.0, ("inside",))
+    assert drag().judged(drag().edited(1.0), warped=warp).problems == ()
+    failed = drag().judged(drag().source, warped=warp)
+    assert failed.problems == ("unmoved", "inside") and "Stable Diffusion" in failed.lines[-1]
+
+
+def test_target_outside_the_region() -> None:
+    region = torch.ones(FRAMES, 128, 128, dtype=torch.bool)
+    x, y = (round(float(v)) for v in drag().targets[1, 0])
+    region[1, y - 3 : y + 4, x - 3 : x + 4] = False
+    verdict = drag().judged(drag().edited(1.0), region=region)
+    assert verdict.problems == ("beyond",) and "in frame 2:" in verdict.lines[1]
 
 
 def test_without_an_object_arrival_is_judged_all_the_same() -> None:
