@@ -15,7 +15,7 @@ _ARRIVED_WAY, _ARRIVED_WIDTH, _ARRIVED_PX = 0.06, 0.01, 1.0
 _BETTER, _CLEARLY_BETTER, _NOISE = 1.45, 2.2, 0.0012
 """Another place than the target is where the part is if its cost is so much lower: in the mean of a clip, in one frame;
 costs below the noise mean nothing."""
-_NOTHING_ALIKE = 0.1
+_NOTHING_ALIKE = 0.12
 """Cost above which nothing on the way looks like the part."""
 _TWIN = 0.5
 """What looked like the part before the drag, and has not become more like it by this factor, is no sign of it."""
