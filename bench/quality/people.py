@@ -191,6 +191,23 @@ def judged(case: Case, result: DragResult, frames: Tensor, ours: bool) -> dict[s
     }
 
 
+def people_shown(found: Found) -> list[tuple[str, str]]:
+    """(rule, case) for the sheet: the worst, the median and the best two drags by what is gained on the input."""
+    gains = {
+        name: float(numbers["inside_psnr_db"] or 0) - float(found["people_copy"][name]["inside_psnr_db"] or 0)
+        for name, numbers in found["people_ours"].items()
+    }
+    order = sorted(gains, key=lambda name: (gains[name], name))
+    middle = len(order) // 2
+    places = {"worst": (0, 1), "median": (middle - 1, middle), "best": (len(order) - 2, len(order) - 1)}
+    return [
+        (f"{rule} ({gains[order[at]]:+.1f} dB, {LEVELS[int(found['people_ours'][order[at]]['level'] or 0)]})", order[at])
+        for rule, pair in places.items()
+        for at in pair
+        if 0 <= at < len(order)
+    ]
+
+
 # -- tables --------------------------------------------------------------------------------------------------------
 
 
