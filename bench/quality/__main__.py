@@ -3,11 +3,12 @@
     python dev.py bench quality                     all rows; about an hour and a half on two idle cores
     python dev.py bench quality --quick             fewer cases and rows; about six minutes there
 
-writes results.json, results.md, cases.json (every drag) and sheets (cases.png, people.png, real.png). What is finished is
-kept in output/bench/quality, so the same command goes on where it was broken off. `--sections people` does one part anew
-and leaves the others' tables as they are: `drags` (the rows), `people` (a handle and a target and nothing else), `real`
-(clips with true masks, joints and edits, from `--clips`; their strips stay in output/bench/quality/real). Scenes are held out from training and from
-every choice of a setting; `--tune` takes others, to choose settings by: `--tune --rows ours choices`.
+writes results.json, results.md, cases.json (every drag) and sheets (cases.png, people.png, real.png). What is finished
+is kept in output/bench/quality, so the same command goes on where it was broken off. `--sections people` does one part
+anew and leaves the others' tables as they are: `drags` (the rows), `people` (a handle and a target, nothing else),
+`real` (clips of `--clips` with true masks, joints and edits; strips of them stay in output/bench/quality/real). Scenes
+are held out from training and from every choice of a setting; `--tune` takes others, to choose settings by: `--tune
+--rows ours choices`.
 """
 
 from __future__ import annotations

@@ -24,9 +24,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dragavideo_core.decoding.detail import warp_source
-from dragavideo_core.drag.warm_start import clip_fields
-from dragavideo_core.media.clip import Clip
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.pipeline import drag_clip
 from dragavideo_core.results import verdict
@@ -101,33 +98,14 @@ def run_case(model: DragModel, preset: Preset, case: Case, key: str, store: Stor
     begin = time.perf_counter()
     result = drag_clip(model, clip, case.instruction, preset=preset)
     seconds = time.perf_counter() - begin
-    warped, folded = warp_of(clip, preset, result)
+    warp = result.point_sets.warp
+    warped, folded = (case.source, 0.0) if warp is None else (warp.frames, float(warp.folded))
     rows = {"people_copy": case.source, "people_warp": warped, "people_ours": result.frames}
     copy_db = to_true_edit(truth, case.source)["inside_psnr_db"]
     for row, frames in rows.items():
         numbers = drag_numbers(truth, case.source, frames, copy_db) | judged(case, result, frames, row == "people_ours")
         numbers |= {"seconds": seconds if row == "people_ours" else math.nan, "folded_share": folded}
         store.keep(row, case, key, numbers, frames)
-
-
-def warp_of(clip: Clip, preset: Preset, result: DragResult) -> tuple[Tensor, float]:
-    """The warp that a drag began with, without the network, [N, Hs, Ws, 3], and what share of it is folded."""
-    warped = getattr(result, "warped", None)
-    if warped is not None:
-        return warped.frames, float(warped.folded)
-    sets = result.point_sets
-    shape = preset.drag.warm_start
-    fields = clip_fields(sets, clip.geometry, "fitted" if shape == "none" else shape)
-    frames = torch.where(sets.masks[..., None], warp_source(clip, fields), clip.source)
-    return frames, folded_share(fields)
-
-
-def folded_share(fields: Tensor) -> float:
-    """Of the pixels that backward fields [N, H, W, 2] move, how many lie where the map is turned over."""
-    down, right = torch.gradient(fields.double(), dim=(1, 2))
-    turned = (1 - right[..., 0]) * (1 - down[..., 1]) - right[..., 1] * down[..., 0] <= 0
-    moved = fields.norm(dim=-1) > 0.25
-    return float((turned & moved).sum() / moved.sum().clamp_min(1))
 
 
 def drag_numbers(truth: Truth, source: Tensor, frames: Tensor, copy_db: float) -> dict[str, float]:
@@ -182,8 +160,8 @@ def judged(case: Case, result: DragResult, frames: Tensor, ours: bool) -> dict[s
         set_centres(sets.targets),
         set_centres(sets.visible),
         objects=sets.objects,
-        confidence=getattr(sets, "confidence", None),
-        warped=getattr(result, "warped", None) if ours else None,
+        confidence=sets.confidence,
+        warped=sets.warp if ours else None,
     )
     return {
         "level": float(LEVELS.index(said.level)),
@@ -201,7 +179,10 @@ def people_shown(found: Found) -> list[tuple[str, str]]:
     middle = len(order) // 2
     places = {"worst": (0, 1), "median": (middle - 1, middle), "best": (len(order) - 2, len(order) - 1)}
     return [
-        (f"{rule} ({gains[order[at]]:+.1f} dB, {LEVELS[int(found['people_ours'][order[at]]['level'] or 0)]})", order[at])
+        (
+            f"{rule} ({gains[order[at]]:+.1f} dB, {LEVELS[int(found['people_ours'][order[at]]['level'] or 0)]})",
+            order[at],
+        )
         for rule, pair in places.items()
         for at in pair
         if 0 <= at < len(order)

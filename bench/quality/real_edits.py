@@ -175,7 +175,15 @@ def strips(shown: Sequence[tuple[str, Tensor]]) -> Tensor:
 
 def real_markdown(value: Mapping[str, Any]) -> str:
     """The section of results.md."""
-    head = ("drag", "copy, dB / SSIM", "key mask: warp", "ours", "clicks: warp", "ours", "what the verdict said (clicks)")
+    head = (
+        "drag",
+        "copy, dB / SSIM",
+        "key mask: warp",
+        "ours",
+        "clicks: warp",
+        "ours",
+        "what the verdict said (clicks)",
+    )
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for name, numbers in value["drags"].items():
         cells = [_pair(numbers, row) for row in ("copy", "key_mask_warp", "key_mask", "clicks_warp", "clicks")]
