@@ -40,7 +40,7 @@ _MASK_SPACING_PX = 12.0
 _MARGIN_PX = 4.0
 """A tip, dragged or not, keeps this distance from the picture's edge on the clicked frame."""
 _SPREAD_FRAMES = 8
-_SEEN_SHARE = 0.75
+SEEN_SHARE = 0.75
 """Share of the frames in which a dragged part must be seen, before and after, and judged."""
 _PINNED = ("eye", "ear", "back_foot")
 
@@ -132,11 +132,11 @@ def rendered_case(spec: CaseSpec, first_seed: int) -> Case:
     """
     for seed in range(first_seed, first_seed + _SEEDS_A_CASE):
         scene = sample_scene(seed, spec.frames, spec.size)
-        edits = _edits(scene, spec)
-        if edits is None or not _possible(scene, edits):
+        edits = edits_of(scene, spec.moves)
+        if edits is None or not possible(scene, edits):
             continue
         truth = truth_of(scene, edits)
-        if (truth.judged.float().mean(0) >= _SEEN_SHARE).all():
+        if (truth.judged.float().mean(0) >= SEEN_SHARE).all():
             return _case(scene, spec, edits, truth)
     raise ValueError(f"No scene from seed {first_seed} on can be dragged as {spec.name} asks.")
 
@@ -147,11 +147,11 @@ def rendered_cases(specs: Sequence[CaseSpec] = SPECS, first_seed: int = TEST_SEE
         yield rendered_case(spec, first_seed + index * _SEEDS_A_CASE)
 
 
-def _edits(scene: Scene, spec: CaseSpec) -> tuple[PartEdit, ...] | None:
+def edits_of(scene: Scene, moves: Sequence[Move]) -> tuple[PartEdit, ...] | None:
     """The true edits, or None where the scene has no room for them."""
     edits = []
     labels = part_labels(scene, 0)
-    for number, move in enumerate(spec.moves):
+    for number, move in enumerate(moves):
         if not part_visible(scene, 0, move.part):
             return None
         outward, extent = _reach(scene, labels, move.part)
@@ -188,7 +188,7 @@ def _along(scene: Scene, labels: np.ndarray, part: str) -> list[np.ndarray]:
     return places
 
 
-def _possible(scene: Scene, edits: tuple[PartEdit, ...]) -> bool:
+def possible(scene: Scene, edits: tuple[PartEdit, ...]) -> bool:
     """Whether tips and targets are well inside the clicked frame, and seen in most frames before and after."""
     scale = scene.size / UNIT_SIZE
     low, high = _MARGIN_PX * scale, scene.size - 1 - _MARGIN_PX * scale
@@ -197,7 +197,7 @@ def _possible(scene: Scene, edits: tuple[PartEdit, ...]) -> bool:
         if not all(low <= value <= high for place in places for value in place):
             return False
         seen = [both_visible(scene, frame, edit.part, edits) for frame in range(scene.frames)]
-        if not seen[0] or sum(seen) < _SEEN_SHARE * len(seen):
+        if not seen[0] or sum(seen) < SEEN_SHARE * len(seen):
             return False
     return True
 
@@ -230,23 +230,24 @@ def _instruction(
         handle = np.array(part_positions(scene, 0)[edit.part]) + rng.normal(0, _CLICK_PX * scale, 2)
         target = handle + np.array([edit.dx, edit.dy]) * scale
         along = _along(scene, labels, edit.part)
-        pairs.append(DragPair(_click(handle, scene.size), _click(target, scene.size)))
+        pairs.append(DragPair(click(handle, scene.size), click(target, scene.size)))
         strokes.append(np.stack([*along, handle, target]))
-        points += [_click(point, scene.size) for point in (*along, handle, (handle + target) / 2, target)]
+        points += [click(point, scene.size) for point in (*along, handle, (handle + target) / 2, target)]
     dragged = {edit.part for edit in edits}
     tips = part_positions(scene, 0)
     pins = [part for part in _PINNED if part not in dragged and part_visible(scene, 0, part)][: spec.pins]
     instruction = DragInstruction(
         pairs=tuple(pairs),
         mask_points=tuple(points) if spec.mask == "points" else (),
-        pinned_points=tuple(_click(np.array(tips[part]), scene.size) for part in pins),
+        pinned_points=tuple(click(np.array(tips[part]), scene.size) for part in pins),
         frame=0,
         size=(scene.size, scene.size),
     )
     return instruction, strokes
 
 
-def _click(point: np.ndarray, size: int) -> tuple[float, float]:
+def click(point: np.ndarray, size: int) -> tuple[float, float]:
+    """A point as it is written into an instruction: kept in the picture, to a tenth of a px."""
     x, y = (round(float(min(max(value, 0.0), size - 1.0)), 1) for value in point)
     return x, y
 

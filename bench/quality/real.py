@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dragavideo_core.instruction.examples import example
@@ -21,15 +21,16 @@ repository; the bunny is."""
 _FRAMES, _EVERY, _ANY_SIZE = 8, 3, 128
 
 
-def real_cases(folder: Path | None) -> Iterator[Case]:
-    """The bunny and, from `folder`, those of CLIPS that lie there; 8 frames at their own size."""
+def real_cases(folders: Sequence[Path]) -> Iterator[Case]:
+    """The bunny and, from `folders`, those of CLIPS that lie there; 8 frames at their own size."""
     bunny = example("bunny")
     yield real_case("bunny", bunny.clip, bunny.instruction, bunny.every)
     for name, file in CLIPS.items():
-        if folder is None or not (folder / file).is_file():
-            log.warning("The real clip %s is not in %s: its rows are left out of the tables.", file, folder)
+        path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+        if path is None:
+            log.warning("The real clip %s is in no folder of --clips: its rows are left out of the tables.", file)
         else:
-            yield real_case(name, folder / file, INSTRUCTIONS / f"{name}.json", _EVERY)
+            yield real_case(name, path, INSTRUCTIONS / f"{name}.json", _EVERY)
 
 
 def real_case(name: str, path: Path, instruction: Path, every: int) -> Case:

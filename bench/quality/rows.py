@@ -15,12 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dragavideo_core.decoding.detail import warp_source
-from dragavideo_core.drag.warm_start import FieldShape, clip_fields, warp_bilinear
 from dragavideo_core.media.clip import Clip
 from dragavideo_core.model.drag_model import DragModel
+from dragavideo_core.objects.value import ObjectMasks
 from dragavideo_core.pipeline import drag_clip, propagate_clip, reconstruct_clip
-from dragavideo_core.propagation.segmentation import Segmenter
 from dragavideo_core.settings import Preset, override
 
 from .cases import Case
@@ -92,57 +90,40 @@ def reconstruct(model: DragModel, case: Case, clip: Clip, preset: Preset) -> Edi
     return Edit(clip.geometry.frames_to_source(raw, clip.source), raw)
 
 
-def warp_and_inpaint(
-    model: DragModel, case: Case, clip: Clip, preset: Preset, *, shape: FieldShape = "fitted", objects: str = "grabcut"
-) -> Edit:
-    """Inpaint4Drag's manner, frame by frame: pixels warped by the drag's field at source size, no diffusion.
+def warp_and_inpaint(model: DragModel, case: Case, clip: Clip, preset: Preset, *, objects: str = "found") -> Edit:
+    """The drag's warp at source size, no diffusion: the part moved on a layer, what it leaves filled from beside.
 
-    `fitted` stretches the segmented object and fills what it uncovers from the background beside it; `round` is a plain
-    bump. The points and the mask of every frame are propagated by the model, as for a drag.
+    The points, the object and the region of every frame are propagated as for a drag.
     """
-    sets = propagate_clip(
-        model, clip, case.instruction, preset=preset, segmenter=_segmenter(case, clip, objects), mask=case.mask
-    )
-    fields = clip_fields(sets, clip.geometry, shape)
-    raw = torch.stack([warp_bilinear(frame, way) for frame, way in zip(clip.frames, fields)])
-    return Edit(torch.where(sets.masks[..., None], warp_source(clip, fields), clip.source), raw)
+    sets = propagate_clip(model, clip, case.instruction, preset=preset, objects=_objects(case, objects), mask=case.mask)
+    frames = clip.source if sets.warp is None else sets.warp.frames
+    frames = torch.where(sets.masks[..., None], frames, clip.source)
+    return Edit(frames, clip.geometry.frames_to_working(frames))
 
 
 # -- drags ---------------------------------------------------------------------------------------------------------
 
 
 def drag(
-    model: DragModel, case: Case, clip: Clip, preset: Preset, *, objects: str = "grabcut", everywhere: bool = False
+    model: DragModel, case: Case, clip: Clip, preset: Preset, *, objects: str = "found", everywhere: bool = False
 ) -> Edit:
     """The core's `drag_clip`.
 
     Args:
-        objects: `grabcut`, or `true`: the renderer's masks in place of a segmentation.
+        objects: `found` from the handles, or `true`: the renderer's masks in every frame.
         everywhere: all of the picture may change, whatever the instruction says.
     """
     mask = torch.ones(clip.source.shape[1:3], dtype=torch.bool) if everywhere else case.mask
-    result = drag_clip(
-        model, clip, case.instruction, preset=preset, segmenter=_segmenter(case, clip, objects), mask=mask
-    )
+    result = drag_clip(model, clip, case.instruction, preset=preset, objects=_objects(case, objects), mask=mask)
     return Edit(result.frames, result.decoded.edited, iterations=result.offsets.iterations)
 
 
-def _segmenter(case: Case, clip: Clip, objects: str) -> Segmenter | None:
-    if objects == "grabcut":
+def _objects(case: Case, objects: str) -> ObjectMasks | None:
+    if objects == "found":
         return None
     if case.truth is None:
         raise ValueError(f"{case.name} has no true masks.")
-    return given_segmenter(clip, clip.geometry.mask_to_working(case.truth.objects))
-
-
-def given_segmenter(clip: Clip, objects: Tensor) -> Segmenter:
-    """Answers with the mask [H, W] of `objects` [N, H, W] that belongs to the frame it is asked about."""
-
-    def segment(frame: Tensor, clicks: Tensor) -> Tensor:
-        index = next(i for i, known in enumerate(clip.frames) if torch.equal(known, frame))
-        return objects[index]
-
-    return segment
+    return ObjectMasks(case.truth.objects, torch.ones(len(case.source)), case.instruction.frame)
 
 
 # -- the list ------------------------------------------------------------------------------------------------------
@@ -222,7 +203,7 @@ ROWS: tuple[Row, ...] = (
     Row("copy", "copy of the input", "main", copy_input, cost=0.3),
     Row("codec", "encoded and decoded", "main", codec_only, cost=0.5),
     Row("reconstruct", "reconstruction, no drag", "main", reconstruct, cost=0.6),
-    Row("warp_inpaint", "warp and inpaint, fitted field", "main", warp_and_inpaint, cost=0.4),
+    Row("warp_inpaint", "the warp alone", "main", warp_and_inpaint, cost=0.4),
     Row("image_drag", "image drag per frame", "main", drag, _IMAGE_DRAG, cost=5.5),
     _ours("ours", "ours", group="main"),
     # What ours is made of, one thing changed at a time.
@@ -231,18 +212,14 @@ ROWS: tuple[Row, ...] = (
         "reconstruct_42_refined", "the same, inversion refined once", "parts", reconstruct,
         _FROM_42 | {"inversion_refinements": 1}, cost=3.2,
     ),
-    Row("warp_round", "warp, round bump", "parts", warp_and_inpaint, options={"shape": "round"}, cost=0.4),
     Row(
-        "warp_given", "warp and inpaint, given masks", "parts", warp_and_inpaint, options={"objects": "true"},
+        "warp_given", "the warp alone, given masks", "parts", warp_and_inpaint, options={"objects": "true"},
         cost=0.4, needs_truth=True,
     ),
-    _ours("given_masks", "given masks instead of GrabCut", options={"objects": "true"}, needs_truth=True),
+    _ours("given_masks", "given masks", options={"objects": "true"}, needs_truth=True),
     _ours("no_detail", "detail not carried along", {"decode": {"detail": False}}),
     _ours("no_iterations", "warm start alone", {"drag": {"iterations": 0}}),
     _ours("no_warm_start", "no warm start, 60 iterations", {"drag": {"warm_start": "none", "iterations": 60}}, cost=3),
-    _ours("warm_round", "warm start: round bump", {"drag": {"warm_start": "round"}}),
-    _ours("warm_oval", "warm start: oval bump", {"drag": {"warm_start": "oval"}}),
-    _ours("warm_cells", "warm start: whole latent cells", {"drag": {"warp": "cells"}}),
     _ours("single_handle", "a single handle instead of a set", {"propagation": {"set_side": 1}}),
     _ours("no_fusion", "no frame fusion", {"drag": {"frame_fusion": 0.0}}),
     _ours("own_tracking", "every frame tracked alone", {"tracker": {"shared": False}}),

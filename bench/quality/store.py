@@ -32,7 +32,18 @@ from .rows import Row
 
 Numbers = dict[str, float | None]
 _THUMB_PX = 128
-_BESIDE = ("__main__.py", "command_line.py", "report.py", "draw.py", "examples.py", "audio.py", "video_io.py")
+VERDICT_FILES = ("verdict.py", "verdict_words.py", "arrival.py", "damage.py", "likeness.py", "part_match.py")
+"""What judges a finished drag."""
+_BESIDE = (
+    *VERDICT_FILES,
+    "__main__.py",
+    "command_line.py",
+    "report.py",
+    "draw.py",
+    "examples.py",
+    "audio.py",
+    "video_io.py",
+)
 """Core files that no result depends on."""
 
 
@@ -109,11 +120,12 @@ def code_key() -> str:
     files = [path for path in sorted(core.rglob("*.py")) if path.name not in _BESIDE]
     digest = hashlib.blake2b(digest_size=16)
     for path in (*files, Path(measures.__file__), Path(measures.__file__).with_name("rows.py")):
-        digest.update(_bare(path.read_text(encoding="utf-8")).encode())
+        digest.update(bare(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()
 
 
-def _bare(source: str) -> str:
+def bare(source: str) -> str:
+    """The syntax of a file without docstrings and comments."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from .cases import Case
+from .people import people_markdown
+from .real_edits import real_markdown
 from .rows import Row
 from .statistics import bootstrap, differences, finite, summarise
 from .work import POINTS, Results
@@ -39,6 +41,12 @@ _COLUMNS = (
 )
 
 
+EMPTY: dict[str, Any] = {
+    "note": "", "aims": [], "rows": {}, "groups": {}, "propagation": {}, "compared": {}, "clips": {}
+}  # fmt: skip
+"""results.json before anything is measured."""
+
+
 def results_value(
     results: Results, cases: Sequence[Case], rows: Sequence[Row], about: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -60,7 +68,7 @@ def results_value(
         "propagation": summarise(list(only(POINTS, rendered).values())),
         "compared": comparisons(results, rows, rendered),
         "groups": groups(results, cases),
-        "real": {
+        "clips": {
             case: {name: results[name][case] for name in titles if case in results.get(name, {})}
             for case in sorted(real)
         },
@@ -170,8 +178,12 @@ def markdown(value: Mapping[str, Any], rows: Sequence[Row]) -> str:
         names = [row.name for row in rows if row.group == group and row.name in value["rows"]]
         if names:
             parts.append(f"## {title}\n\n" + _ablation_table(value, names, BASES[group]))
-    if value["real"]:
-        parts.append("## Real clips, where nobody knows the true edit\n\n" + _real_table(value["real"]))
+    if value.get("people"):
+        parts.append("## As people drag\n\n" + people_markdown(value["people"]))
+    if value["clips"]:
+        parts.append("## Real clips, where nobody knows the true edit\n\n" + _real_table(value["clips"]))
+    if value.get("real"):
+        parts.append("## Real clips with truth\n\n" + real_markdown(value["real"]))
     return "\n".join(parts)
 
 

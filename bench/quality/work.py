@@ -140,7 +140,7 @@ def run_jobs(
         del loaded
         # A fresh interpreter each: torch does not survive a fork with threads.
         context = multiprocessing.get_context("spawn")
-        with context.Pool(workers, _begin, (model,)) as pool:
+        with context.Pool(workers, begin_worker, (model,)) as pool:
             for name in pool.imap_unordered(_work, [(job, names, store) for job, names in waiting]):
                 log.info("done: %s (%.0f s)", name, time.perf_counter() - begin)
     return collect(jobs, keys, store), {job.case.name: names for job, names in zip(jobs, keys)}
@@ -149,7 +149,7 @@ def run_jobs(
 _LOADED: dict[str, tuple[DragModel, Preset]] = {}
 
 
-def _begin(model: Model) -> None:
+def begin_worker(model: Model) -> None:
     """In a worker: one thread, quiet, and the model."""
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
@@ -157,7 +157,12 @@ def _begin(model: Model) -> None:
     _LOADED["model"] = model.load()
 
 
+def model_here() -> tuple[DragModel, Preset]:
+    """In a worker: what `begin_worker` loaded."""
+    return _LOADED["model"]
+
+
 def _work(task: tuple[Job, dict[str, str], Store]) -> str:
     job, keys, store = task
-    run_job(*_LOADED["model"], job, keys, store)
+    run_job(*model_here(), job, keys, store)
     return job.case.name

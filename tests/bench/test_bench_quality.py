@@ -20,7 +20,7 @@ from bench.quality.rows import ROWS, Row, chosen, timed
 from bench.quality.sheets import chosen_cases, rendered_sheet
 from bench.quality.statistics import bootstrap, summarise
 from bench.quality.store import Store, case_key, code_key, pair_key
-from bench.quality.tables import markdown
+from bench.quality.tables import EMPTY, markdown
 from dragavideo_core.model.loading import load_model
 from dragavideo_core.results import measure
 from dragavideo_core.settings import PAPER, override
@@ -107,7 +107,7 @@ def test_pairs_are_kept_by_all_they_depend_on() -> None:
         pair_key("model", ours, case_key(case), preset),
         pair_key("other model", ours, case_key(case), preset),
         pair_key("model", ours, case_key(other), preset),
-        pair_key("model", ours, case_key(case), override(preset, {"drag": {"warm_start": "oval"}})),
+        pair_key("model", ours, case_key(case), override(preset, {"drag": {"warm_start": "none"}})),
         pair_key("model", replace(ours, options={"objects": "true"}), case_key(case), preset),
         pair_key("model", replace(ours, run=rows_module.copy_input), case_key(case), preset),
     ]
@@ -215,14 +215,4 @@ def test_store_keeps_whole_pairs(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_is_still_one() -> None:
-    value = {
-        "note": "",
-        "aims": [],
-        "rows": {},
-        "groups": {},
-        "propagation": {},
-        "compared": {},
-        "real": {},
-        "cases": {},
-    }
-    assert markdown(value, ROWS).startswith("# Benchmark")
+    assert markdown(EMPTY, ROWS).startswith("# Benchmark")
