@@ -13,6 +13,8 @@ from torch import Tensor
 
 SHORTER_SIDE = 240
 """Of a strip's pictures, px; smaller frames keep their size."""
+_MOST_PX = SHORTER_SIDE * 2 * SHORTER_SIDE
+"""Pixels of one of them, which long and narrow frames would have more of."""
 MOST = 600
 """A strip has about so many pictures at most, 240 MB at 16:9; of longer stretches it leaves frames out."""
 
@@ -46,9 +48,9 @@ def strip_of(pictures: Sequence[Tensor], wanted: range, indices: Sequence[int]) 
 
 
 def small_picture(picture: Tensor) -> Tensor:
-    """A frame [H, W, 3] float 0-1 as uint8 [h, w, 3] whose shorter side is at most `SHORTER_SIDE` px."""
+    """A frame [H, W, 3] float 0-1 as uint8 [h, w, 3], its shorter side at most `SHORTER_SIDE` px."""
     height, width = picture.shape[:2]
-    share = SHORTER_SIDE / min(height, width)
+    share = min(SHORTER_SIDE / min(height, width), (_MOST_PX / (height * width)) ** 0.5)
     pixels = picture.detach().cpu().float().numpy()
     if share < 1:
         size = (max(1, round(width * share)), max(1, round(height * share)))

@@ -1,0 +1,125 @@
+"""From a decoded frame to the picture: BT.601, BT.709 and BT.2020, HDR to SDR, transparency."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .orientation import shown
+from .pictures import over_background
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+BT709, BT601 = 1, 5
+"""Matrix coefficients, as FFmpeg counts them."""
+_UNSPECIFIED = (0, 2)
+_PQ, _HLG = 16, 18
+"""Transfer functions of BT.2100, as H.273 counts them."""
+_TO_BT709 = {
+    9: ((1.660491, -0.587641, -0.072850), (-0.124550, 1.132900, -0.008349), (-0.018151, -0.100579, 1.118730)),
+    12: ((1.224940, -0.224940, 0.0), (-0.042057, 1.042057, 0.0), (-0.019638, -0.078636, 1.098274)),
+}
+"""Linear light of other primaries (BT.2020, Display P3) to BT.709's, all with the white point D65."""
+_HDR_PEAK, _SDR_PEAK = 1000.0, 100.0
+"""Luminance of the display that HDR is usually graded on and of BT.1886's, cd/m2."""
+_HLG_WHITE = 0.75
+"""BT.2408: HLG's signal for reference white."""
+
+
+def frame_picture(frame: VideoFrame, aspect: Fraction | None = None, *, alpha: bool = False) -> Tensor:
+    """A decoded frame as players show it, [H, W, 3] float 0-1: upright, square pixels, SDR, alpha over white.
+
+    Args:
+        aspect: width of a pixel / its height, see `opening.Film`.
+        alpha: give [H, W, 4] with straight alpha instead.
+    """
+    has_alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+    if _is_wide(frame):
+        picture = _to_sdr(frame, aspect)
+    else:
+        pixels = shown(frame.to_ndarray(format="rgba" if has_alpha else "rgb24", **_matrix(frame)), frame, aspect)
+        picture = torch.from_numpy(pixels).float().div_(255.0)
+    if alpha:
+        return picture if picture.shape[-1] == 4 else torch.nn.functional.pad(picture, (0, 1), value=1.0)
+    return over_background(picture) if picture.shape[-1] == 4 else picture
+
+
+def _matrix(frame: Any) -> dict[str, Any]:
+    """Files without a colour tag mean BT.709 when they are high definition, as players have it."""
+    if frame.colorspace not in _UNSPECIFIED:
+        return {}
+    return {"src_colorspace": BT709 if frame.height >= 720 else BT601}
+
+
+def _is_wide(frame: Any) -> bool:
+    """Whether the frame's colours are not BT.709's: HDR, or other primaries."""
+    # Older PyAVs do not tell; their pictures stay as they were.
+    return getattr(frame, "color_trc", 0) in (_PQ, _HLG) or getattr(frame, "color_primaries", 0) in _TO_BT709
+
+
+def _to_sdr(frame: Any, aspect: Fraction | None) -> Tensor:
+    """BT.2100 and BT.2020 as BT.709, [H, W, 3] float 0-1.
+
+    BT.2390-11, 5.4: the signal is bent from the HDR display's peak to the SDR one's by a Hermite spline; the light is
+    brought to BT.709's primaries; what lies outside of them is clipped; BT.709's curve gives the signal.
+    """
+    pixels = shown(frame.to_ndarray(format="rgb48le", **_matrix(frame)), frame, aspect)
+    light = torch.from_numpy(_light_of_signal(getattr(frame, "color_trc", 0))[pixels])
+    primaries = _TO_BT709.get(frame.color_primaries)
+    if primaries is not None:
+        light = light @ torch.tensor(primaries).T
+    light = light.clamp_(0.0, 1.0)
+    return torch.where(light < 0.018, 4.5 * light, 1.099 * light.pow(0.45) - 0.099)
+
+
+@cache
+def _light_of_signal(transfer: int) -> np.ndarray[Any, Any]:
+    """Linear light, 1.0 at SDR's white, of each of the 65536 values of a signal."""
+    signal = np.linspace(0.0, 1.0, 65536)
+    if transfer == _PQ:
+        # Per channel, relative to the brightest that is graded for.
+        peak = float(_pq_signal(_HDR_PEAK))
+        bent = peak * _bent(np.minimum(signal / peak, 1.0), float(_pq_signal(_SDR_PEAK)) / peak)
+        light = _pq_light(bent) / _SDR_PEAK
+    elif transfer == _HLG:
+        # BT.2408, 5.1.3: HLG and SDR both code the light of the scene, so no display comes in between.
+        light = _hlg_light(_bent(signal, _HLG_WHITE)) / _hlg_light(np.float64(_HLG_WHITE))
+    else:
+        light = np.where(signal < 0.081, signal / 4.5, ((signal + 0.099) / 1.099) ** (1 / 0.45))
+    return light.astype(np.float32)
+
+
+def _bent(signal: Any, most: float) -> Any:
+    """BT.2390's EETF: 0-1 to 0-`most`; what lies under the knee at 1.5 `most` - 0.5 stays as it is."""
+    knee = 1.5 * most - 0.5
+    t = (np.maximum(signal, knee) - knee) / (1.0 - knee)
+    spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1.0 - knee) + (-2 * t**3 + 3 * t**2) * most
+    return np.where(signal < knee, signal, spline)
+
+
+_M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
+"""SMPTE ST 2084."""
+
+
+def _pq_light(signal: Any) -> Any:
+    """cd/m2 of a PQ signal."""
+    root = np.asarray(signal) ** (1 / _M2)
+    return 10000.0 * (np.maximum(root - _C1, 0.0) / (_C2 - _C3 * root)) ** (1 / _M1)
+
+
+def _pq_signal(light: float) -> Any:
+    """The PQ signal of a luminance in cd/m2."""
+    power = (light / 10000.0) ** _M1
+    return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
+
+
+def _hlg_light(signal: Any) -> Any:
+    """Light of the scene, 0-1, of an HLG signal (BT.2100, inverse OETF)."""
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return np.where(signal <= 0.5, signal * signal / 3.0, (np.exp((signal - c) / a) + b) / 12.0)
