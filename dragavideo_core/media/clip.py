@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import DragAVideoError
+from ..errors import DragAVideoError, memory_in_words
 from ..files import is_file, is_folder, short_name
 from .audio import Audio
 from .geometry import Geometry, Size, fit_geometry
@@ -80,10 +80,11 @@ def load_clip(
             out of range.
     """
     path = Path(path)
-    stretch = read_stretch(path, every=every, limit=limit, start=start)
-    if audio is not None:
-        stretch = replace(stretch, audio=_cut(audio, stretch.fps, every, start, len(stretch.frames)))
-    return _fitted(stretch, size, fit, every, path.stem)
+    with memory_in_words(f"'{path}'"):
+        stretch = read_stretch(path, every=every, limit=limit, start=start)
+        if audio is not None:
+            stretch = replace(stretch, audio=_cut(audio, stretch.fps, every, start, len(stretch.frames)))
+        return _fitted(stretch, size, fit, every, path.stem)
 
 
 def read_stretch(path: Path, *, every: int, limit: int, start: int, alpha: bool = False) -> VideoStretch:

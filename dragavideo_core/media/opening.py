@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DragAVideoError
 from .limits import check_frame, most_frame_px
+from .orientation import shown_size
+from .pictures import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -64,7 +66,7 @@ class Film:
         """
         for packet in self.container.demux(self.stream):
             for frame in self.decoder.decode(packet):
-                check_frame(self.path, frame.width, frame.height)
+                check_frame(self.path, *shown_size(frame.width, frame.height, self.aspect))
                 yield frame
 
     def seek(self, time: int) -> None:
@@ -95,7 +97,8 @@ def open_film(path: Path) -> Iterator[Film]:
         stream = max(streams, key=_rank)
         if stream.codec_context is None:
             raise DragAVideoError(f"'{path}' is coded in a way that is not read here; convert it to H.264.")
-        check_frame(path, stream.codec_context.width, stream.codec_context.height)
+        aspect = stream.sample_aspect_ratio
+        check_frame(path, *shown_size(stream.codec_context.width, stream.codec_context.height, aspect))
         decoder = _decoder(stream)
         decoder.options = {**decoder.options, "max_pixels": str(most_frame_px(path))}
         # Threads that decode frames ahead may want to log while the interpreter waits for them to end: slices only.
@@ -103,10 +106,17 @@ def open_film(path: Path) -> Iterator[Film]:
             decoder.thread_type = "SLICE"
             decoder.thread_count = 1 if decoder.name == "libdav1d" else min(_THREADS, os.cpu_count() or 1)
         try:
-            yield Film(path, container, stream, decoder, stream.sample_aspect_ratio)
+            yield Film(path, container, stream, decoder, aspect)
         except av.FFmpegError as error:
             reason = getattr(error, "strerror", None) or error
             raise DragAVideoError(f"'{path}' cannot be read ({reason}); check that the file is complete.") from None
+
+
+def check_kind(path: Path) -> None:
+    """Raises DragAVideoError where a file is neither picture nor video of a kind that is read."""
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        with open_container(path):
+            pass
 
 
 @contextmanager
@@ -150,7 +160,7 @@ def _decoder(stream: Any) -> Any:
     if name is None or str(stream.metadata.get("alpha_mode", "0")) != "1":
         return stream.codec_context
     try:
-        decoder = av.CodecContext.create(name, "r")
+        decoder: Any = av.CodecContext.create(name, "r")
     except (av.FFmpegError, ValueError):
         return stream.codec_context
     decoder.width, decoder.height = stream.codec_context.width, stream.codec_context.height

@@ -25,13 +25,17 @@ def shown(pixels: Pixels, frame: Any, aspect: Fraction | None) -> Pixels:
     return np.ascontiguousarray(_turned(_square(pixels, aspect), frame))
 
 
-def _square(pixels: Pixels, aspect: Fraction | None) -> Pixels:
-    """Resampled to square pixels. The longer side of the pixel is stretched, so that no detail is lost."""
+def shown_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
+    """(width, height) with square pixels. The longer side of the pixel is stretched, so that no detail is lost."""
     if not aspect or not Fraction(1, _WIDEST) <= aspect <= _WIDEST or abs(aspect - 1) < Fraction(1, 200):
-        return pixels
+        return width, height
+    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def _square(pixels: Pixels, aspect: Fraction | None) -> Pixels:
     height, width = pixels.shape[:2]
-    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
+    size = shown_size(width, height, aspect)
+    return pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
 
 
 def _turned(pixels: Pixels, frame: Any) -> Pixels:

@@ -177,13 +177,31 @@ def opened_picture(path: Path) -> Iterator[Image]:
 
 def jpeg_of(picture: Tensor, longest: int) -> bytes:
     """A picture [H, W, 3] (float 0-1) as JPEG for looking at, shrunk so that no side has more than `longest` pixels."""
+    pixels = _shrunk(picture.numpy(), longest)
+    return _jpeg(np.rint(pixels[..., ::-1] * 255.0).astype(np.uint8))
+
+
+def smaller_jpeg(jpeg: bytes, longest: int) -> bytes:
+    """A JPEG with no side of more than `longest` pixels."""
     import cv2
 
-    pixels, share = picture.numpy(), longest / max(picture.shape[:2])
-    if share < 1:
-        width, height = (max(1, round(side * share)) for side in (pixels.shape[1], pixels.shape[0]))
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    levels = np.rint(pixels[..., ::-1] * 255.0).astype(np.uint8)
+    return _jpeg(_shrunk(np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)), longest))
+
+
+def _shrunk(pixels: np.ndarray[Any, Any], longest: int) -> np.ndarray[Any, Any]:
+    import cv2
+
+    share = longest / max(pixels.shape[:2])
+    if share >= 1:
+        return pixels
+    width, height = (max(1, round(side * share)) for side in (pixels.shape[1], pixels.shape[0]))
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def _jpeg(levels: np.ndarray[Any, Any]) -> bytes:
+    """Levels [H, W, 3], blue first, uint8."""
+    import cv2
+
     _, data = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return data.tobytes()
 

@@ -18,6 +18,8 @@ _FEW = 0.05
 """Share of odd steps up to which they are jumps of the clock; more of them are a variable frame rate."""
 _LONGEST_STEP = 2.0
 """Of a variable frame rate: steps longer than this, s, and than eight median ones are jumps of the clock, too."""
+_ENOUGH = 0.25
+"""Share of the frames that have to go with the first one's time stamp."""
 _WITHOUT_STAMPS = {"h264", "hevc", "vvc", "m4v", "mpegvideo", "obu", "h263", "mjpeg", "cavsvideo"}
 """Formats of bare coded frames; FFmpeg makes up their time stamps, at 25 a second."""
 
@@ -57,7 +59,7 @@ def frame_rate(times: Sequence[float | None], stated: Sequence[float]) -> float:
 
 
 def begin_of(times: Sequence[float | None], fps: float) -> float:
-    """When the first of these frames is shown, s: its own time stamp, unless most others say otherwise.
+    """When the first of these frames is shown, s: its own time stamp, unless hardly any other goes with it.
 
     Args:
         times: of successive frames, s.
@@ -66,9 +68,12 @@ def begin_of(times: Sequence[float | None], fps: float) -> float:
     implied = [time - number / fps for number, time in enumerate(times) if time is not None]
     if not implied:
         return 0.0
-    usual = median(implied)
     first = times[0]
-    return first if first is not None and abs(first - usual) <= _LONGEST_STEP else usual
+    if first is not None:
+        alike = sum(abs(time - first) <= _LONGEST_STEP for time in implied)
+        if alike >= _ENOUGH * len(implied):
+            return first
+    return median(implied)
 
 
 def _usual_step(times: Sequence[float | None]) -> tuple[float | None, float]:
