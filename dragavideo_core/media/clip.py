@@ -16,12 +16,14 @@ from .limits import check_clip
 from .pictures import (
     PICTURE_SUFFIXES,
     Animation,
+    Stack,
     animation_length,
     over_background,
     picture_tensor,
     pictures_in,
     read_pictures,
-    stacked,
+    small_picture_of,
+    small_picture_tensor,
 )
 from .strip import Strip, small_picture, strip_indices, strip_of
 from .timing import PICTURES_FPS
@@ -91,7 +93,7 @@ def read_stretch(path: Path, *, every: int, limit: int, start: int, alpha: bool 
     """Frames start, start + every, ... of a video, a folder of pictures or a picture, at most `limit`.
 
     Args:
-        alpha: give frames [N, H, W, 4] with straight alpha in place of alpha over white.
+        alpha: give frames [N, H, W, 4] uint8 with straight alpha in place of alpha over white.
 
     Raises:
         DragAVideoError: as `load_clip`.
@@ -180,8 +182,14 @@ def _read_folder(folder: Path, every: int, limit: int, start: int, alpha: bool) 
     paths = pictures_in(folder)
     indices = _taken(len(paths), every, limit, start, str(folder))
     taken = read_pictures([paths[i] for i in indices], alpha=alpha)
-    known, wanted = dict(zip(indices, taken)), strip_indices(indices)
-    small = [small_picture((known[i] if i in known else read_pictures([paths[i]])[0])[..., :3]) for i in wanted]
+    wanted = strip_indices(indices)
+    small = [small_picture_of(paths[i]) for i in wanted]
+    for i, picture in zip(wanted, small):
+        if picture.shape != small[0].shape:
+            raise DragAVideoError(
+                f"'{paths[i].name}' is of another size than '{paths[wanted[0]].name}'; all pictures of a clip must be "
+                "of one size."
+            )
     return VideoStretch(taken, indices, PICTURES_FPS, None, strip_of(small, wanted, indices))
 
 
@@ -189,25 +197,23 @@ def _read_picture(path: Path, every: int, limit: int, start: int, alpha: bool) -
     indices = _taken(animation_length(path), every, limit, start, str(path))
     if indices == (0,):
         taken = read_pictures([path], alpha=alpha)
-        return VideoStretch(
-            taken, indices, PICTURES_FPS, None, strip_of([small_picture(taken[0, ..., :3])], range(1), indices)
-        )
-    frames: dict[int, Tensor] = {}
+        return VideoStretch(taken, indices, PICTURES_FPS, None, strip_of([small_picture_of(path)], range(1), indices))
+    frames, found = Stack(len(indices)), []
     small: dict[int, Tensor] = {}
     wanted, moving = strip_indices(indices), Animation(path)
     for position, image in moving.until(indices[-1]):
+        if not position:
+            check_clip(str(path), path.stat().st_size, *image.size, len(indices))
         if position in wanted:
-            picture = picture_tensor(image, alpha=alpha)
-            check_clip(str(path), path.stat().st_size, picture.shape[1], picture.shape[0], len(indices))
-            small[position] = small_picture(picture[..., :3])
-            if position in indices:
-                frames[position] = picture
-    found = tuple(frames)
+            small[position] = small_picture_tensor(image)
+        if position in indices:
+            frames.append(picture_tensor(image, alpha=alpha))
+            found.append(position)
     if not found:
         raise DragAVideoError(f"'{path}' is damaged before frame {start}; lower the start.")
     wanted = strip_indices(found)
     strip = strip_of([small[position] for position in wanted], wanted, found)
-    return VideoStretch(stacked(list(frames.values())), found, moving.fps, None, strip)
+    return VideoStretch(frames.tensor(), tuple(found), moving.fps, None, strip)
 
 
 def strip_of_clip(clip: Clip) -> Strip:

@@ -6,12 +6,14 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from .orientation import shown
-from .pictures import over_background
+from .pictures import picture_of_bytes
+from .strip import small_size
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -32,22 +34,50 @@ _HLG_WHITE = 0.75
 """BT.2408: HLG's signal for reference white."""
 
 
-def frame_picture(frame: VideoFrame, aspect: Fraction | None = None, *, alpha: bool = False) -> Tensor:
+Levels = np.ndarray[Any, Any]
+
+
+def frame_picture(frame: VideoFrame, aspect: Fraction | None = None) -> Tensor:
     """A decoded frame as players show it, [H, W, 3] float 0-1: upright, square pixels, SDR, alpha over white.
 
     Args:
         aspect: width of a pixel / its height, see `opening.Film`.
-        alpha: give [H, W, 4] with straight alpha instead.
     """
-    has_alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+    return picture_of(frame_levels(frame, aspect), frame)
+
+
+def frame_levels(frame: VideoFrame, aspect: Fraction | None) -> Levels:
+    """A frame's own levels upright and with square pixels: [H, W, 3 or 4] uint8, of wide colours [H, W, 3] uint16."""
     if _is_wide(frame):
-        picture = _to_sdr(frame, aspect)
-    else:
-        pixels = shown(frame.to_ndarray(format="rgba" if has_alpha else "rgb24", **_matrix(frame)), frame, aspect)
-        picture = torch.from_numpy(pixels).float().div_(255.0)
-    if alpha:
-        return picture if picture.shape[-1] == 4 else torch.nn.functional.pad(picture, (0, 1), value=1.0)
-    return over_background(picture) if picture.shape[-1] == 4 else picture
+        return shown(frame.to_ndarray(format="rgb48le", **_matrix(frame)), frame, aspect)
+    has_alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+    return shown(frame.to_ndarray(format="rgba" if has_alpha else "rgb24", **_matrix(frame)), frame, aspect)
+
+
+def picture_of(levels: Levels, frame: VideoFrame) -> Tensor:
+    """Levels of a frame as the picture that is shown, [H, W, 3] float 0-1: SDR, alpha over white."""
+    if levels.dtype == np.uint16:
+        return _to_sdr(levels, frame)
+    return picture_of_bytes(levels)
+
+
+def bytes_of(levels: Levels, frame: VideoFrame) -> Tensor:
+    """Levels of a frame as [H, W, 4] uint8, SDR, with straight alpha."""
+    if levels.dtype == np.uint16:
+        levels = _to_sdr(levels, frame).mul_(255.0).round_().to(torch.uint8).numpy()
+    pixels = torch.from_numpy(levels)
+    return pixels if pixels.shape[-1] == 4 else torch.nn.functional.pad(pixels, (0, 1), value=255)
+
+
+def small_of(levels: Levels, frame: VideoFrame) -> Tensor:
+    """Levels of a frame as a small picture for the strip, [h, w, 3] uint8.
+
+    Shrunk before they become floats: hundreds of them are made of frames that nobody takes.
+    """
+    size = small_size(levels.shape[1], levels.shape[0])
+    if size != levels.shape[1::-1]:
+        levels = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
+    return picture_of(levels, frame).mul_(255.0).round_().to(torch.uint8)
 
 
 def _matrix(frame: Any) -> dict[str, Any]:
@@ -63,15 +93,14 @@ def _is_wide(frame: Any) -> bool:
     return getattr(frame, "color_trc", 0) in (_PQ, _HLG) or getattr(frame, "color_primaries", 0) in _TO_BT709
 
 
-def _to_sdr(frame: Any, aspect: Fraction | None) -> Tensor:
+def _to_sdr(levels: Levels, frame: Any) -> Tensor:
     """BT.2100 and BT.2020 as BT.709, [H, W, 3] float 0-1.
 
     BT.2390-11, 5.4: the signal is bent from the HDR display's peak to the SDR one's by a Hermite spline; the light is
     brought to BT.709's primaries; what lies outside of them is clipped; BT.709's curve gives the signal.
     """
-    pixels = shown(frame.to_ndarray(format="rgb48le", **_matrix(frame)), frame, aspect)
-    light = torch.from_numpy(_light_of_signal(getattr(frame, "color_trc", 0))[pixels])
-    primaries = _TO_BT709.get(frame.color_primaries)
+    light = torch.from_numpy(_light_of_signal(getattr(frame, "color_trc", 0))[levels])
+    primaries = _TO_BT709.get(getattr(frame, "color_primaries", 0))
     if primaries is not None:
         light = light @ torch.tensor(primaries).T
     light = light.clamp_(0.0, 1.0)

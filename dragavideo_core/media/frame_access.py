@@ -67,15 +67,13 @@ def frame_table(path: Path, seconds: float | None = None) -> FrameTable:
             count, fps = _looked_through(path, deadline)
     else:
         with open_film(path) as film:
-            times = _packet_times(film, deadline)
-            if times is None:
-                film.rewind()
+            times, unit = _packet_times(film, deadline), float(film.stream.time_base or 0)
+            stamped, stated = has_stamps(film.container), stated_rates(film.container, film.stream)
+        if times is None:
+            # Not every format can be gone back in.
+            with open_film(path) as film:
                 times = [frame.pts for frame in deadline.over(_decoded(film))]
-            unit = float(film.stream.time_base or 0)
-            seconds_of = [None if stamp is None else stamp * unit for stamp in times]
-            fps = frame_rate(
-                seconds_of if has_stamps(film.container) else (), stated_rates(film.container, film.stream)
-            )
+        fps = frame_rate([None if time is None else time * unit for time in times] if stamped else (), stated)
         count = len(times)
     with closing(frames_from(path, 0)) as frames:
         first = next(frames, None)

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Thread, main_thread
 
 from ..errors import DragAVideoError
 from ..files import short_name
@@ -22,6 +22,7 @@ from .pictures import jpeg_of, smaller_jpeg
 _AHEAD = 32
 """Frames decoded beyond the last one asked for; a frame further off is jumped to."""
 _IDLE_SECONDS = 2.0
+_LOOK_SECONDS = 0.2
 _TABLES = 64
 _TABLE_ROWS = 500_000
 """Time stamps in all tables that are kept, some 20 MB."""
@@ -187,7 +188,7 @@ class FrameStore:
             self._let_end(old)
         run = self._runs[key] = _Run(number, number)
         self._threads += 1
-        Thread(target=self._follow, args=(key, run, table), name="drag-a-video frames", daemon=True).start()
+        Thread(target=self._follow, args=(key, run, table), name="drag-a-video frames").start()
         return run
 
     def _end_an_idle_run(self) -> None:
@@ -242,9 +243,14 @@ class FrameStore:
     def _goes_on(self, key: _Key, run: _Run) -> bool:
         """Whether more is wanted; waits a moment for somebody to want it."""
         with self._news:
-            self._news.wait_for(lambda: run.next <= run.until or run.ending, _IDLE_SECONDS)
-            if run.next <= run.until:
-                return True
+            end = time.monotonic() + _IDLE_SECONDS
+            # No daemon, which the interpreter would end in the middle of a library's work; so it looks for the end.
+            while main_thread().is_alive():
+                if run.next <= run.until:
+                    return True
+                if run.ending or time.monotonic() >= end:
+                    break
+                self._news.wait(_LOOK_SECONDS)
             # Whoever comes from now on starts another one.
             run.over = True
             return False

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DragAVideoError
-from .limits import check_frame, most_frame_px
+from .limits import check_frame, check_gif, most_frame_px
 from .orientation import shown_size
 from .pictures import PICTURE_SUFFIXES
 
@@ -90,6 +90,7 @@ def open_film(path: Path) -> Iterator[Film]:
     """
     import av
 
+    check_gif(path)
     with open_container(path) as container:
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
         if not streams:

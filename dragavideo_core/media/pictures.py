@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import DragAVideoError
 from .float_pictures import float_pixels, is_float_tiff
 from .limits import check_clip, check_picture
+from .strip import small_picture, small_size
 from .timing import PICTURES_FPS
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ BACKGROUND = 1.0
 _ORIENTATION = 0x0112
 _BAND = 256
 """Rows that are converted at a time, so that a large picture is in memory once."""
+_CHUNK = 32
+"""Frames that memory is taken for at a time."""
 _TIMED = 100
 """Frames of a moving picture that tell its rate, at least."""
 _JPEG_QUALITY = 88
@@ -40,12 +43,36 @@ def over_background(rgba: Tensor) -> Tensor:
     return rgba[..., :3] * alpha + BACKGROUND * (1.0 - alpha)
 
 
-def stacked(frames: list[Tensor]) -> Tensor:
-    """Frames of one shape as one tensor. The list is emptied on the way, so that no frame is held twice."""
-    result = torch.empty(len(frames), *frames[0].shape)
-    for number in reversed(range(len(frames))):
-        result[number] = frames.pop()
-    return result
+class Stack:
+    """Frames of one shape that become one tensor without being held twice."""
+
+    def __init__(self, expected: int) -> None:
+        """`expected`: how many frames come, or more."""
+        self._chunk = max(1, min(expected, _CHUNK))
+        self._chunks: list[Tensor] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the frames; empty before the first one."""
+        return tuple(self._chunks[0].shape[1:]) if self._chunks else ()
+
+    def append(self, frame: Tensor) -> None:
+        """Add a frame of the same shape."""
+        place = self._count % self._chunk
+        if not place:
+            self._chunks.append(torch.empty(self._chunk, *frame.shape, dtype=frame.dtype))
+        self._chunks[-1][place] = frame
+        self._count += 1
+
+    def tensor(self) -> Tensor:
+        """All of them, [N, ...]. There has to be one."""
+        if self._count == self._chunk:
+            return self._chunks[0]
+        return torch.cat(self._chunks)[: self._count].clone()
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -66,16 +93,16 @@ def read_pictures(paths: Sequence[Path], *, alpha: bool = False) -> Tensor:
     """Read pictures of one size as [N, H, W, 3] float 0-1; orientation tags are applied.
 
     Args:
-        alpha: give [N, H, W, 4] with straight alpha in place of alpha over white.
+        alpha: give [N, H, W, 4] uint8 with straight alpha in place of alpha over white.
 
     Raises:
         DragAVideoError: a file is no picture, is too large, or is of another size than the first.
     """
-    frames: list[Tensor] = []
+    frames = Stack(len(paths))
     for path in paths:
         frame = _read_picture(path, alpha)
-        if frames and frame.shape != frames[0].shape:
-            (h, w), (h0, w0) = frame.shape[:2], frames[0].shape[:2]
+        if frames and tuple(frame.shape) != frames.shape:
+            (h, w), (h0, w0) = frame.shape[:2], frames.shape[:2]
             raise DragAVideoError(
                 f"'{path.name}' is {w}x{h} pixels but '{paths[0].name}' is {w0}x{h0}; all pictures of a clip must be "
                 "of one size."
@@ -84,14 +111,26 @@ def read_pictures(paths: Sequence[Path], *, alpha: bool = False) -> Tensor:
             file_bytes = sum(path.stat().st_size for path in paths)
             check_clip(str(path.parent), file_bytes, frame.shape[1], frame.shape[0], len(paths))
         frames.append(frame)
-    return stacked(frames)
+    return frames.tensor()
+
+
+def small_picture_of(path: Path) -> Tensor:
+    """A picture file for the strip, [h, w, 3] uint8.
+
+    Raises:
+        DragAVideoError: it is no picture, or too large.
+    """
+    if is_float_tiff(path):
+        return small_picture(_read_picture(path, alpha=False))
+    with opened_picture(path, as_bytes=True) as image:
+        return small_picture_tensor(image)
 
 
 def _read_picture(path: Path, alpha: bool) -> Tensor:
     if is_float_tiff(path):
         picture = _scaled(float_pixels(path)).clamp_(0.0, 1.0)
-        return torch.nn.functional.pad(picture, (0, 1), value=1.0) if alpha else picture
-    with opened_picture(path) as image:
+        return _with_alpha(picture) if alpha else picture
+    with opened_picture(path, as_bytes=alpha) as image:
         return picture_tensor(image, alpha=alpha)
 
 
@@ -103,7 +142,7 @@ def animation_length(path: Path) -> int:
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         return 1
-    with opened_picture(path) as image:
+    with opened_picture(path, as_bytes=True) as image:
         return int(getattr(image, "n_frames", 1)) if image.format in _ANIMATED else 1
 
 
@@ -150,8 +189,11 @@ class Animation:
 
 
 @contextmanager
-def opened_picture(path: Path) -> Iterator[Image]:
+def opened_picture(path: Path, *, as_bytes: bool = False) -> Iterator[Image]:
     """A picture file opened by Pillow, of a format that is read, and not larger than such a file may be.
+
+    Args:
+        as_bytes: whether its pixels stay bytes, and may be more.
 
     Raises:
         DragAVideoError: it is none, or what is done with it inside of the block fails because it is damaged.
@@ -162,7 +204,7 @@ def opened_picture(path: Path) -> Iterator[Image]:
         Image.init()
         # Pillow before 11.3 knows no AVIF.
         with Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN]) as image:
-            check_picture(path, *image.size)
+            check_picture(path, image.width, image.height, as_bytes)
             yield image
     except (DragAVideoError, GeneratorExit):
         raise
@@ -178,7 +220,10 @@ def opened_picture(path: Path) -> Iterator[Image]:
 def jpeg_of(picture: Tensor, longest: int) -> bytes:
     """A picture [H, W, 3] (float 0-1) as JPEG for looking at, shrunk so that no side has more than `longest` pixels."""
     pixels = _shrunk(picture.numpy(), longest)
-    return _jpeg(np.rint(pixels[..., ::-1] * 255.0).astype(np.uint8))
+    levels = np.empty(pixels.shape, np.uint8)
+    for top in range(0, len(pixels), _BAND):
+        levels[top : top + _BAND] = np.rint(pixels[top : top + _BAND, :, ::-1] * 255.0)
+    return _jpeg(levels)
 
 
 def smaller_jpeg(jpeg: bytes, longest: int) -> bytes:
@@ -207,22 +252,44 @@ def _jpeg(levels: np.ndarray[Any, Any]) -> bytes:
 
 
 def picture_tensor(image: Image, *, alpha: bool = False) -> Tensor:
-    """An opened picture upright, as [H, W, 3] float 0-1, alpha over white; with `alpha` [H, W, 4], straight."""
+    """An opened picture upright, as [H, W, 3] float 0-1, alpha over white; with `alpha` [H, W, 4] uint8, straight."""
     from PIL import ImageOps
 
     if image.getexif().get(_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        grey = _scaled(np.asarray(image)).clamp_(0.0, 1.0)
-        picture = grey[..., None].expand(-1, -1, 3).contiguous()
-        return torch.nn.functional.pad(picture, (0, 1), value=1.0) if alpha else picture
-    picture = torch.empty(image.height, image.width, 4 if alpha else 3)
-    transparent = image.has_transparency_data
-    for top in range(0, image.height, _BAND):
-        band = image.crop((0, top, image.width, min(top + _BAND, image.height)))
-        pixels = torch.from_numpy(np.array(band.convert("RGBA" if alpha or transparent else "RGB"))).float().div_(255.0)
-        picture[top : top + _BAND] = pixels if alpha or not transparent else over_background(pixels)
+        grey = _scaled(np.asarray(image)).clamp_(0.0, 1.0)[..., None].expand(-1, -1, 3)
+        return _with_alpha(grey) if alpha else grey.contiguous()
+    if alpha:
+        return torch.from_numpy(np.array(image.convert("RGBA")))
+    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return picture_of_bytes(np.asarray(image))
+
+
+def picture_of_bytes(pixels: np.ndarray[Any, Any]) -> Tensor:
+    """[H, W, 3 or 4] uint8 as [H, W, 3] float 0-1, alpha over white."""
+    picture = torch.empty(*pixels.shape[:2], 3)
+    for top in range(0, len(pixels), _BAND):
+        band = torch.from_numpy(pixels[top : top + _BAND].copy()).float().div_(255.0)
+        picture[top : top + _BAND] = over_background(band) if band.shape[-1] == 4 else band
     return picture
+
+
+def small_picture_tensor(image: Image) -> Tensor:
+    """An opened picture for the strip, [h, w, 3] uint8, shrunk before it becomes floats."""
+    from PIL.Image import Resampling
+
+    size = small_size(*image.size)
+    if size != image.size and not image.mode.startswith(("I", "F")):
+        transparent = image.has_transparency_data
+        image = image.convert("RGBA" if transparent else "RGB").resize(size, Resampling.BOX)
+        return picture_tensor(image).mul_(255.0).round_().to(torch.uint8)
+    return small_picture(picture_tensor(image))
+
+
+def _with_alpha(picture: Tensor) -> Tensor:
+    """[H, W, 3] float 0-1 as [H, W, 4] uint8, opaque."""
+    return torch.nn.functional.pad((picture * 255.0).round_().to(torch.uint8), (0, 1), value=255)
 
 
 def _scaled(levels: np.ndarray[Any, Any]) -> Tensor:

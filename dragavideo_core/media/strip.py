@@ -50,9 +50,13 @@ def strip_of(pictures: Sequence[Tensor], wanted: range, indices: Sequence[int]) 
 def small_picture(picture: Tensor) -> Tensor:
     """A frame [H, W, 3] float 0-1 as uint8 [h, w, 3], its shorter side at most `SHORTER_SIDE` px."""
     height, width = picture.shape[:2]
-    share = min(SHORTER_SIDE / min(height, width), (_MOST_PX / (height * width)) ** 0.5)
-    pixels = picture.detach().cpu().float().numpy()
-    if share < 1:
-        size = (max(1, round(width * share)), max(1, round(height * share)))
+    pixels, size = picture.detach().cpu().float().numpy(), small_size(width, height)
+    if size != (width, height):
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
+
+
+def small_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) of the small picture of a frame."""
+    share = min(1.0, SHORTER_SIDE / min(height, width), (_MOST_PX / (height * width)) ** 0.5)
+    return max(1, round(width * share)), max(1, round(height * share))

@@ -18,6 +18,8 @@ _FEW = 0.05
 """Share of odd steps up to which they are jumps of the clock; more of them are a variable frame rate."""
 _LONGEST_STEP = 2.0
 """Of a variable frame rate: steps longer than this, s, and than eight median ones are jumps of the clock, too."""
+_SLOWEST_STEP = 10.0
+"""Where even the usual step is longer than this, s, what the file states is the better guess."""
 _ENOUGH = 0.25
 """Share of the frames that have to go with the first one's time stamp."""
 _WITHOUT_STAMPS = {"h264", "hevc", "vvc", "m4v", "mpegvideo", "obu", "h263", "mjpeg", "cavsvideo"}
@@ -52,6 +54,8 @@ def frame_rate(times: Sequence[float | None], stated: Sequence[float]) -> float:
     step, span = _usual_step(times)
     if step is None:
         return next(iter(stated), PICTURES_FPS)
+    if step > _SLOWEST_STEP and stated:
+        return stated[0]
     measured = min(1.0 / step, _FASTEST)
     tolerance = 0.01 + min(2 * _ROUNDING / span, 0.3)
     alike = [rate for rate in stated if abs(measured / rate - 1.0) <= tolerance]

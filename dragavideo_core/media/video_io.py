@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ..errors import DragAVideoError
 from .audio import Audio, read_audio
-from .colour import frame_picture
+from .colour import bytes_of, frame_levels, picture_of, small_of
 from .limits import check_clip
 from .opening import Film, open_film
-from .pictures import stacked
-from .strip import Strip, small_picture, strip_indices, strip_of
+from .pictures import Stack
+from .strip import Strip, strip_indices, strip_of
 from .timing import begin_of, frame_rate, has_stamps, stated_rates
 from .writing import write_video
 
@@ -29,7 +29,7 @@ class VideoStretch:
     """Frames of a file.
 
     Attributes:
-        frames: [N, H, W, 3] float 0-1, or [N, H, W, 4] with straight alpha where that was asked for.
+        frames: [N, H, W, 3] float 0-1, or [N, H, W, 4] uint8 with straight alpha where that was asked for.
         indices: of the frames in the file.
         fps: the file's frame rate.
         audio: the sound of the stretch.
@@ -68,14 +68,14 @@ def read_video(path: Path, *, every: int, limit: int, start: int, alpha: bool = 
         audio, notes = read_audio(film.container, begin, seconds)
     wanted = strip_indices(taken.indices)
     strip = strip_of([taken.small[index] for index in wanted], wanted, taken.indices)
-    return VideoStretch(stacked(taken.frames), tuple(taken.indices), fps, audio, strip, notes)
+    return VideoStretch(taken.frames.tensor(), tuple(taken.indices), fps, audio, strip, notes)
 
 
 @dataclass(eq=False)
 class _Taken:
     """What was decoded of a film."""
 
-    frames: list[Tensor]
+    frames: Stack
     indices: list[int]
     times: list[float | None]
     """Of every frame from the first to the last taken one, s."""
@@ -87,7 +87,9 @@ class _Taken:
 def _decode(film: Film, every: int, limit: int, start: int, alpha: bool) -> _Taken:
     import av
 
-    taken = _Taken([], [], [], {})
+    # Not every format says how many frames there are.
+    expected = len(range(start, film.stream.frames or start + every * limit, every)[:limit])
+    taken = _Taken(Stack(expected), [], [], {})
     passed = strip_indices(range(start, start + every * limit, every))
     file_bytes = film.path.stat().st_size
     frames = film.frames()
@@ -98,19 +100,18 @@ def _decode(film: Film, every: int, limit: int, start: int, alpha: bool) -> _Tak
                 taken.times.append(frame.time)
             if index not in passed:
                 continue
-            picture = frame_picture(frame, film.aspect, alpha=alpha)
-            taken.small[index] = small_picture(picture[..., :3])
+            levels = frame_levels(frame, film.aspect)
+            taken.small[index] = small_of(levels, frame)
             if (index - start) % every:
                 continue
+            picture = bytes_of(levels, frame) if alpha else picture_of(levels, frame)
             height, width = picture.shape[:2]
-            if taken.frames and picture.shape != taken.frames[0].shape:
+            if taken.frames and tuple(picture.shape) != taken.frames.shape:
                 raise DragAVideoError(
                     f"'{film.path}' changes its frame size at frame {index}; re-encode it to one size."
                 )
-            if not taken.frames and film.stream.frames:
-                count = len(range(start, film.stream.frames, every)[:limit])
-                check_clip(str(film.path), file_bytes, width, height, count)
-            check_clip(str(film.path), file_bytes, width, height, len(taken.frames) + 1)
+            known = expected if film.stream.frames else len(taken.frames) + 1
+            check_clip(str(film.path), file_bytes, width, height, known)
             taken.frames.append(picture)
             taken.indices.append(index)
             if len(taken.frames) == limit:
