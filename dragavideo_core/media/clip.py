@@ -16,7 +16,6 @@ from .limits import check_clip
 from .pictures import (
     PICTURE_SUFFIXES,
     Animation,
-    Stack,
     animation_length,
     over_background,
     picture_tensor,
@@ -25,6 +24,7 @@ from .pictures import (
     small_picture_of,
     small_picture_tensor,
 )
+from .stack import Stack
 from .strip import Strip, small_picture, strip_indices, strip_of
 from .timing import PICTURES_FPS
 from .video_io import VideoStretch, read_video

@@ -96,13 +96,19 @@ def _is_wide(frame: Any) -> bool:
 def _to_sdr(levels: Levels, frame: Any) -> Tensor:
     """BT.2100 and BT.2020 as BT.709, [H, W, 3] float 0-1.
 
-    BT.2390-11, 5.4: the signal is bent from the HDR display's peak to the SDR one's by a Hermite spline; the light is
-    brought to BT.709's primaries; what lies outside of them is clipped; BT.709's curve gives the signal.
+    The light is brought to BT.709's primaries and what lies outside of them is clipped. Of HDR, the brightest channel is
+    bent from the HDR display's peak to the SDR one's by the Hermite spline of BT.2390-11, 5.4, and takes the others
+    along, so that hues stay. BT.709's curve gives the signal.
     """
-    light = torch.from_numpy(_light_of_signal(getattr(frame, "color_trc", 0))[levels])
+    transfer = getattr(frame, "color_trc", 0)
+    light = torch.from_numpy(_light_of_signal(transfer)[levels])
     primaries = _TO_BT709.get(getattr(frame, "color_primaries", 0))
     if primaries is not None:
-        light = light @ torch.tensor(primaries).T
+        light = (light @ torch.tensor(primaries).T).clamp_(min=0.0)
+    if transfer in (_PQ, _HLG):
+        brightest = light.amax(-1)
+        bent = np.interp(brightest.numpy(), *_bent_light(transfer)).astype(np.float32)
+        light *= (torch.from_numpy(bent) / brightest.clamp(min=1e-6))[..., None]
     light = light.clamp_(0.0, 1.0)
     return torch.where(light < 0.018, 4.5 * light, 1.099 * light.pow(0.45) - 0.099)
 
@@ -110,18 +116,29 @@ def _to_sdr(levels: Levels, frame: Any) -> Tensor:
 @cache
 def _light_of_signal(transfer: int) -> np.ndarray[Any, Any]:
     """Linear light, 1.0 at SDR's white, of each of the 65536 values of a signal."""
-    signal = np.linspace(0.0, 1.0, 65536)
+    return np.asarray(_light(np.linspace(0.0, 1.0, 65536), transfer), np.float32)
+
+
+@cache
+def _bent_light(transfer: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """(light, light after bending) of an HDR signal, rising: BT.2390's curve as a table."""
+    signal = np.linspace(0.0, 1.0, 4096)
     if transfer == _PQ:
-        # Per channel, relative to the brightest that is graded for.
         peak = float(_pq_signal(_HDR_PEAK))
         bent = peak * _bent(np.minimum(signal / peak, 1.0), float(_pq_signal(_SDR_PEAK)) / peak)
-        light = _pq_light(bent) / _SDR_PEAK
-    elif transfer == _HLG:
-        # BT.2408, 5.1.3: HLG and SDR both code the light of the scene, so no display comes in between.
-        light = _hlg_light(_bent(signal, _HLG_WHITE)) / _hlg_light(np.float64(_HLG_WHITE))
     else:
-        light = np.where(signal < 0.081, signal / 4.5, ((signal + 0.099) / 1.099) ** (1 / 0.45))
-    return light.astype(np.float32)
+        bent = _bent(signal, _HLG_WHITE)
+    return _light(signal, transfer), _light(bent, transfer)
+
+
+def _light(signal: Any, transfer: int) -> Any:
+    """Linear light, 1.0 at SDR's white, of a signal 0-1."""
+    if transfer == _PQ:
+        return _pq_light(signal) / _SDR_PEAK
+    if transfer == _HLG:
+        # BT.2408, 5.1.3: HLG and SDR both code the light of the scene, so no display comes in between.
+        return _hlg_light(signal) / _hlg_light(np.float64(_HLG_WHITE))
+    return np.where(signal < 0.081, signal / 4.5, ((signal + 0.099) / 1.099) ** (1 / 0.45))
 
 
 def _bent(signal: Any, most: float) -> Any:

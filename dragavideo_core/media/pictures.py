@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import DragAVideoError
 from .float_pictures import float_pixels, is_float_tiff
 from .limits import check_clip, check_picture
+from .stack import Stack
 from .strip import small_picture, small_size
 from .timing import PICTURES_FPS
 
@@ -30,8 +31,6 @@ BACKGROUND = 1.0
 _ORIENTATION = 0x0112
 _BAND = 256
 """Rows that are converted at a time, so that a large picture is in memory once."""
-_CHUNK = 32
-"""Frames that memory is taken for at a time."""
 _TIMED = 100
 """Frames of a moving picture that tell its rate, at least."""
 _JPEG_QUALITY = 88
@@ -41,38 +40,6 @@ def over_background(rgba: Tensor) -> Tensor:
     """Composite [..., 4] float 0-1 with straight alpha over `BACKGROUND`, giving [..., 3]."""
     alpha = rgba[..., 3:]
     return rgba[..., :3] * alpha + BACKGROUND * (1.0 - alpha)
-
-
-class Stack:
-    """Frames of one shape that become one tensor without being held twice."""
-
-    def __init__(self, expected: int) -> None:
-        """`expected`: how many frames come, or more."""
-        self._chunk = max(1, min(expected, _CHUNK))
-        self._chunks: list[Tensor] = []
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the frames; empty before the first one."""
-        return tuple(self._chunks[0].shape[1:]) if self._chunks else ()
-
-    def append(self, frame: Tensor) -> None:
-        """Add a frame of the same shape."""
-        place = self._count % self._chunk
-        if not place:
-            self._chunks.append(torch.empty(self._chunk, *frame.shape, dtype=frame.dtype))
-        self._chunks[-1][place] = frame
-        self._count += 1
-
-    def tensor(self) -> Tensor:
-        """All of them, [N, ...]. There has to be one."""
-        if self._count == self._chunk:
-            return self._chunks[0]
-        return torch.cat(self._chunks)[: self._count].clone()
 
 
 def pictures_in(folder: Path) -> list[Path]:

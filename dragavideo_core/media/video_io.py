@@ -14,7 +14,7 @@ from .audio import Audio, read_audio
 from .colour import bytes_of, frame_levels, picture_of, small_of
 from .limits import check_clip
 from .opening import Film, open_film
-from .pictures import Stack
+from .stack import Stack
 from .strip import Strip, strip_indices, strip_of
 from .timing import begin_of, frame_rate, has_stamps, stated_rates
 from .writing import write_video
