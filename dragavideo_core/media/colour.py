@@ -96,8 +96,8 @@ def _is_wide(frame: Any) -> bool:
 def _to_sdr(levels: Levels, frame: Any) -> Tensor:
     """BT.2100 and BT.2020 as BT.709, [H, W, 3] float 0-1.
 
-    The light is brought to BT.709's primaries and what lies outside of them is clipped. Of HDR, the brightest channel is
-    bent from the HDR display's peak to the SDR one's by the Hermite spline of BT.2390-11, 5.4, and takes the others
+    The light is brought to BT.709's primaries and what lies outside of them is clipped. Of HDR, the brightest channel
+    is bent from the HDR display's peak to the SDR one's by the Hermite spline of BT.2390-11, 5.4, and takes the others
     along, so that hues stay. BT.709's curve gives the signal.
     """
     transfer = getattr(frame, "color_trc", 0)

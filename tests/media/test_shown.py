@@ -20,7 +20,9 @@ from dragavideo_core.media.colour import frame_picture
 from dragavideo_core.media.frame_access import frame_table
 from tests.films import CORNERS, corners_of, four_colours, write_film
 
-_TO_2020 = np.linalg.inv([[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]])  # fmt: skip
+_TO_2020 = np.linalg.inv(
+    [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
+)
 
 
 def hdr_frame(transfer: int, white: float) -> Any:
@@ -137,7 +139,7 @@ def test_animated_avif_moves_and_names_do_not_hide_it(tmp_path: Path) -> None:
     assert corners_of(clip.source[1])[0].tolist() == pytest.approx([76, 10, 10], abs=6)
     assert frame_table(path).count == 5
     (tmp_path / "a.mp4").write_bytes(path.read_bytes())
-    with pytest.raises(DragAVideoError, match="is a HEIF or AVIF picture, not a video; name an AVIF .avif"):
+    with pytest.raises(DragAVideoError, match=r"is a HEIF or AVIF picture, not a video; name an AVIF .avif"):
         load_clip(tmp_path / "a.mp4", size=96)
 
 
