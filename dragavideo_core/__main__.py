@@ -18,7 +18,7 @@ from .instruction.examples import Example, example, known_part
 from .instruction.parsing import load_instruction
 from .instruction.value import DragInstruction
 from .media.clip import Clip, load_clip
-from .media.pictures import PICTURE_SUFFIXES
+from .media.masks import read_mask
 from .media.video_io import write_video
 from .model.drag_model import DragModel
 from .model.loading import load_model
@@ -87,11 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bars.close()
         sys.stderr.write(f"error: {error}\n")
         return 2
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not ran_out_of_memory(error):
             raise
         bars.close()
-        reason = str(error).partition(". ")[0]
+        reason = str(error).partition(". ")[0] or "no more main memory"
         sys.stderr.write(f"error: Memory ran out ({reason}); {_SMALLER}\n")
         return 2
     except KeyboardInterrupt:
@@ -120,6 +120,8 @@ def _prepare(options: argparse.Namespace, bars: ProgressBars) -> _Job:
         limit=limit if options.limit is None else options.limit,
         start=options.start,
     )
+    for note in clip.notes:
+        _say(note)
     return _Job(model, clip, preset, bundled, every, bars)
 
 
@@ -139,13 +141,14 @@ def _mask(options: argparse.Namespace, job: _Job) -> Tensor | None:
     """A mask picture as bool [Hs, Ws], or the frames of a mask clip that run along with the clip's, [N, Hs, Ws]."""
     if options.mask is None:
         return None
-    if options.mask.suffix.lower() in PICTURE_SUFFIXES:
-        loaded = load_clip(options.mask, size=job.preset.size)
-    else:
-        count = len(job.clip.frames)
-        loaded = load_clip(options.mask, size=job.preset.size, every=job.every, limit=count, start=options.start)
-    mask = loaded.source.mean(-1) >= 0.5
-    return mask[0] if len(mask) == 1 else mask
+    found = read_mask(options.mask, every=job.every, limit=len(job.clip.frames), start=options.start)
+    job.bars.close()
+    _say(found.note)
+    return found.masks[0] if len(found.masks) == 1 else found.masks
+
+
+def _say(note: str) -> None:
+    sys.stderr.write(f"note: {note}\n")
 
 
 def _drag(options: argparse.Namespace, job: _Job) -> None:

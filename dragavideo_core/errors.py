@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DragAVideoError(ValueError):
     """Something the person can put right: the message names the bad value, what was expected and what to do.
@@ -18,6 +21,21 @@ _OUT_OF_MEMORY = (
 
 
 def ran_out_of_memory(error: Exception) -> bool:
-    """Whether that is what an error says, in the words of CUDA, its libraries, Metal or a CPU."""
+    """Whether that is what an error says, in the words of CUDA, its libraries, Metal, a CPU or Python."""
     words = str(error).lower()
-    return isinstance(error, RuntimeError) and any(sign in words for sign in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in words for sign in _OUT_OF_MEMORY)
+    )
+
+
+@contextmanager
+def memory_in_words(what: str) -> Iterator[None]:
+    """Where memory runs out inside, a DragAVideoError says so of `what`, a clip or a file."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise DragAVideoError(
+            f"Memory ran out with {what}; take fewer frames, scale it down, or close other programs."
+        ) from None

@@ -12,6 +12,8 @@ from typing import TypeVar
 from .errors import DragAVideoError
 
 _T = TypeVar("_T")
+_LONGEST_NAME = 300
+"""Characters of a path that a message quotes in full."""
 
 
 @contextmanager
@@ -46,6 +48,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; names that no file can have (too long, a zero in them) are none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; names that no folder can have are none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def short_name(path: str | Path) -> str:
+    """A path for a message: of a very long one only its beginning and its end."""
+    text = str(path)
+    return text if len(text) <= _LONGEST_NAME else f"{text[:80]} ... {text[-40:]}"
 
 
 def read_named(path: Path, parse: Callable[[str], _T]) -> _T:

@@ -10,6 +10,7 @@ from pathlib import Path
 import folder_paths
 
 from ..dragavideo_core.errors import DragAVideoError
+from ..dragavideo_core.files import short_name
 
 SOURCES = ("input", "output", "temp")
 _TEMP_FOLDER = "drag-a-video"
@@ -28,7 +29,9 @@ def file_in(source: str, name: str) -> tuple[Path, str]:
         if name.endswith(f"[{kind}]"):
             source, name = kind, name.removesuffix(f"[{kind}]").rstrip()
     if source not in SOURCES:
-        raise DragAVideoError(f"'{source}' is no folder that files are read from; expected {', '.join(SOURCES)}.")
+        raise DragAVideoError(
+            f"'{short_name(source)}' is no folder that files are read from; expected {', '.join(SOURCES)}."
+        )
     root = os.path.abspath(folder_paths.get_directory_by_type(source))
     path = os.path.abspath(os.path.join(root, name))
     try:
@@ -36,7 +39,7 @@ def file_in(source: str, name: str) -> tuple[Path, str]:
     except ValueError:  # another drive
         inside = False
     if not inside or "\0" in name:
-        raise DragAVideoError(f"'{name}' is not inside ComfyUI's {source} folder; choose a file that is.")
+        raise DragAVideoError(f"'{short_name(name)}' is not inside ComfyUI's {source} folder; choose a file that is.")
     return Path(path), source
 
 

@@ -168,10 +168,10 @@ def halving(model: HostModel, micro_batch: int, work: Callable[[int], _T]) -> _T
     while True:
         try:
             return work(micro_batch)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not ran_out_of_memory(error):
                 raise
-            reason = str(error).partition(". ")[0]
+            reason = str(error).partition(". ")[0] or "no more main memory"
         # Outside of `except`, where the failed call's frames and their tensors are gone.
         comfy.model_management.soft_empty_cache()
         if micro_batch <= 1:

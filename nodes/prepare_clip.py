@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from . import host, memory, sockets
 from .for_editor import clip_shown
 
 DEFAULT_SIZE = 512
+_log = logging.getLogger(__name__)
 
 
 def working_size(size: int, model: memory.HostModel | None) -> int:
@@ -25,9 +28,13 @@ def whole_file(video: Any) -> str | None:
 
     Newer ComfyUIs can cut a VIDEO's time and picture without touching the file; such a one differs from its file.
     """
+    from ..dragavideo_core.media.opening import check_kind
+
     path = video.get_stream_source() if type(video) is InputImpl.VideoFromFile else None
     if not isinstance(path, str):
         return None
+    # Before ComfyUI itself looks into it: what it would follow, playlists for one, is not followed here.
+    check_kind(Path(path))
     plain = InputImpl.VideoFromFile(path)
     try:
         cut = video.get_dimensions() != plain.get_dimensions() or video.get_duration() != plain.get_duration()
@@ -116,4 +123,6 @@ class PrepareClip(io.ComfyNode):
         options |= {"size": working_size(size, model), "audio": host.audio_in(audio)}
         with memory.computing(), torch.no_grad():
             clip = prepare_clip(images, fps, **options) if path is None else load_clip(path, **options)
+            for note in clip.notes:
+                _log.warning("Drag-A-Video, %s: %s", clip.name, note)
             return io.NodeOutput(clip, host.image(clip.source), clip.fps, ui=clip_shown(clip))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,19 @@ if TYPE_CHECKING:
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 _MICRO_BATCH = 4
+_log = logging.getLogger(__name__)
 _SAM_ACTIVATIONS = 3 * 2**30
 """Bytes that SAM's image encoder takes beside its weights, a generous guess; ComfyUI only makes room."""
 NO_SAM = "none (GrabCut)"
+
+
+def _marked(mask: Tensor) -> Tensor:
+    """A MASK's pixels that may change, bool; the log says how much of the picture that is."""
+    from ..dragavideo_core.media.masks import mask_of_levels
+
+    found = mask_of_levels(host.given(mask))
+    _log.info("Drag-A-Video: %s", found.note)
+    return found.masks
 
 
 class PointSetPropagation(io.ComfyNode):
@@ -100,6 +111,7 @@ class PointSetPropagation(io.ComfyNode):
             settings = replace(settings, targets=targets)
         sam_path = None if sam_file == NO_SAM else host.path_of(host.SAMS, sam_file)
         beside = 0 if sam_path is None else sam_path.stat().st_size + _SAM_ACTIVATIONS
+        marked = None if mask is None else _marked(mask)
         progress = host.HostProgress()
         with memory.running(model, clip, _MICRO_BATCH, beside=beside) as drag:
             sam = None if sam_path is None else sam_segmenter(sam_path, drag.device)
@@ -111,7 +123,7 @@ class PointSetPropagation(io.ComfyNode):
                     points,
                     settings,
                     segmenter=sam,
-                    mask=None if mask is None else host.given(mask),
+                    mask=marked,
                     inversion=inversion,
                     micro_batch=micro_batch,
                     progress=progress,

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from ..dragavideo_core.errors import DragAVideoError
+from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
+from ..dragavideo_core.files import is_file, short_name
 from ..dragavideo_core.instruction import examples
 from . import folders, host
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 DEFAULT_LONGEST = 1280
 _KEEP_SECONDS = 24 * 3600
+_ANSWER_SECONDS = 120.0
+"""Longer than the frame store lets anybody wait: for a disk that does not answer."""
 _workers = ThreadPoolExecutor(8, "drag-a-video routes")
 """Of our own: requests wait for frames, and ComfyUI's default pool has other work."""
 
@@ -53,11 +56,18 @@ async def _frame(request: web.Request) -> web.Response:
 async def _answered(answer: Callable[[Mapping[str, str]], web.Response], query: Mapping[str, str]) -> web.Response:
     """The answer, made in a thread of its own, or what is wrong in words."""
     try:
-        return await asyncio.get_running_loop().run_in_executor(_workers, answer, query)
+        work = asyncio.get_running_loop().run_in_executor(_workers, answer, query)
+        return await asyncio.wait_for(work, _ANSWER_SECONDS)
     except _Missing as error:
         return web.json_response({"error": str(error)}, status=404)
     except DragAVideoError as error:
         return web.json_response({"error": str(error)}, status=400)
+    except asyncio.TimeoutError:
+        return web.json_response({"error": "The file takes too long to read; try again later."}, status=400)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        return web.json_response({"error": "Memory ran out with this file; choose a smaller one."}, status=400)
 
 
 def _about_clip(query: Mapping[str, str]) -> web.Response:
@@ -115,12 +125,13 @@ def _path(query: Mapping[str, str]) -> Path:
         raise DragAVideoError("The name of the file is missing; choose a video or a picture.")
     if source == "example":
         if name not in examples.names():
-            raise _Missing(f"There is no example '{name}'; choose one of: {', '.join(examples.names())}.")
+            raise _Missing(f"There is no example '{short_name(name)}'; choose one of: {', '.join(examples.names())}.")
         return examples.example(name).clip
     path, folder = folders.file_in(source, name)
-    if not path.is_file():
+    if not is_file(path):
         raise _Missing(
-            f"There is no '{name}' in ComfyUI's {folder} folder; choose another file, or put it there again."
+            f"There is no '{short_name(name)}' in ComfyUI's {folder} folder; choose another file, or put it there "
+            "again."
         )
     return path
 
@@ -137,5 +148,5 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
     # Digits alone: int() also takes "1_000" and digits of other scripts.
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise DragAVideoError(f"'{name}' is '{text}'; expected a whole number from 0.")
+        raise DragAVideoError(f"'{name}' is '{short_name(text)}'; expected a whole number from 0.")
     return int(text)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dragavideo_core.__main__ import main
 from dragavideo_core.command_line import build_parser, chosen_preset
@@ -16,6 +18,7 @@ from dragavideo_core.media.clip import load_clip
 from dragavideo_core.media.video_io import write_video
 from dragavideo_core.results.draw import save_png
 from dragavideo_core.settings import PAPER, Preset, load_preset, override, preset_from_json
+from tests.films import write_film
 
 INSTRUCTION = {
     "version": 1,
@@ -88,6 +91,25 @@ def test_a_mask_clip_runs_along_with_the_clip(files: Path) -> None:
     before = load_clip(files / "clip.mp4", size=64, every=2, limit=2).source
     after = load_clip(files / "masked" / "edited.mp4", size=64, every=1).source
     assert (before - after)[1, :, :24].abs().max() < 0.1, "the third frame of the file has its own mask"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_results_in_a_folder_with_a_colon_and_what_became_of_sound_and_mask(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(files)
+    pictures = [(frame.numpy() * 255).astype(np.uint8) for frame in load_clip("clip.mp4", size=64, every=1).source]
+    write_film(Path("12:30.mkv"), pictures, fps=12, sound=("pcm_s16le", "16 channels", 48000))
+    paint = np.full((64, 72, 4), 255, np.uint8)
+    paint[..., 3] = 0
+    paint[16:48, 16:60, 3] = 255
+    Image.fromarray(paint).save("mask.png")
+    arguments = ["--instruction", "drag.json", "--mask", "mask.png", "--out", "take:1"]
+    assert main(["drag", "12:30.mkv", *arguments, *QUICK]) == 0
+    told = capsys.readouterr().err
+    assert "note: The sound has 16 channels; they are mixed down to one." in told
+    assert "note: The mask is 30.6 % of the picture: what is painted on the transparent ground." in told
+    assert load_clip(Path("take:1") / "edited.mp4", size=64).audio is not None
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

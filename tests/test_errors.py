@@ -37,3 +37,10 @@ def test_the_command_line_says_what_helps(tmp_path, capsys, monkeypatch) -> None
     monkeypatch.setattr(command_line, "load_model", run_out)
     assert command_line.main(["drag", "--example", "creature", "--out", str(tmp_path)]) == 2
     assert "Memory ran out (CUDA out of memory); lower --size" in capsys.readouterr().err
+
+    def no_more(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(command_line, "load_model", no_more)
+    assert command_line.main(["drag", "--example", "creature", "--out", str(tmp_path)]) == 2
+    assert "Memory ran out (no more main memory); lower --size" in capsys.readouterr().err

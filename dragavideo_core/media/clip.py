@@ -8,19 +8,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import DragAVideoError
+from ..errors import DragAVideoError, memory_in_words
+from ..files import is_file, is_folder, short_name
 from .audio import Audio
 from .geometry import Geometry, Size, fit_geometry
+from .limits import check_clip
 from .pictures import (
     PICTURE_SUFFIXES,
-    PICTURES_FPS,
+    Animation,
     animation_length,
     over_background,
+    picture_tensor,
     pictures_in,
-    read_animation,
     read_pictures,
+    small_picture_of,
+    small_picture_tensor,
 )
+from .stack import Stack
 from .strip import Strip, small_picture, strip_indices, strip_of
+from .timing import PICTURES_FPS
 from .video_io import VideoStretch, read_video
 
 __all__ = ["Audio", "Clip", "load_clip", "prepare_clip"]
@@ -48,6 +54,8 @@ class Clip:
     strip: Strip | None = None
     """Small pictures of every frame of the file between the first and the last taken one; `strip_of_clip` gives one
     of the taken frames alone where there is none."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the person about what could not be taken as it is in the file."""
 
 
 def load_clip(
@@ -64,27 +72,40 @@ def load_clip(
 
     Args:
         path: the file or folder. Pictures of a folder come in natural order, at 24 frames a second. Alpha is laid
-            over white. Picture orientation and video rotation are applied.
+            over white. Frames come as players show them: turned, mirrored, with square pixels, HDR as SDR.
         size, fit: the working size, see `fit_geometry`.
         every, limit, start: frames start, start + every, ... of the file, at most `limit` (the paper: every third).
         audio: sound beginning with frame 0 of the file, in place of the file's own.
 
     Raises:
-        DragAVideoError: nothing at `path`, not a video, no frames, or a number out of range.
+        DragAVideoError: nothing at `path`, not a video, no frames, more pixels than such a file may hold, or a number
+            out of range.
     """
     path = Path(path)
+    with memory_in_words(f"'{path}'"):
+        stretch = read_stretch(path, every=every, limit=limit, start=start)
+        if audio is not None:
+            stretch = replace(stretch, audio=_cut(audio, stretch.fps, every, start, len(stretch.frames)))
+        return _fitted(stretch, size, fit, every, path.stem)
+
+
+def read_stretch(path: Path, *, every: int, limit: int, start: int, alpha: bool = False) -> VideoStretch:
+    """Frames start, start + every, ... of a video, a folder of pictures or a picture, at most `limit`.
+
+    Args:
+        alpha: give frames [N, H, W, 4] uint8 with straight alpha in place of alpha over white.
+
+    Raises:
+        DragAVideoError: as `load_clip`.
+    """
     _check_numbers(every, limit, start)
-    if path.is_dir():
-        stretch = _read_folder(path, every, limit, start)
-    elif not path.is_file():
-        raise DragAVideoError(f"There is no file or folder '{path}'; check the path.")
-    elif path.suffix.lower() in PICTURE_SUFFIXES:
-        stretch = _read_picture(path, every, limit, start)
-    else:
-        stretch = read_video(path, every=every, limit=limit, start=start)
-    if audio is not None:
-        stretch = replace(stretch, audio=_cut(audio, stretch.fps, every, start, len(stretch.frames)))
-    return _fitted(stretch, size, fit, every, path.stem)
+    if is_folder(path):
+        return _read_folder(path, every, limit, start, alpha)
+    if not is_file(path):
+        raise DragAVideoError(f"There is no file or folder '{short_name(path)}'; check the path.")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return _read_picture(path, every, limit, start, alpha)
+    return read_video(path, every=every, limit=limit, start=start, alpha=alpha)
 
 
 def prepare_clip(
@@ -153,27 +174,46 @@ def _fitted(stretch: VideoStretch, size: int | Size, fit: str, every: int, name:
         frame_indices=stretch.indices,
         name=name,
         strip=stretch.strip,
+        notes=stretch.notes,
     )
 
 
-def _read_folder(folder: Path, every: int, limit: int, start: int) -> VideoStretch:
+def _read_folder(folder: Path, every: int, limit: int, start: int, alpha: bool) -> VideoStretch:
     paths = pictures_in(folder)
     indices = _taken(len(paths), every, limit, start, str(folder))
-    taken = read_pictures([paths[i] for i in indices])
-    known, wanted = dict(zip(indices, taken)), strip_indices(indices)
-    small = [small_picture(known[i] if i in known else read_pictures([paths[i]])[0]) for i in wanted]
+    taken = read_pictures([paths[i] for i in indices], alpha=alpha)
+    wanted = strip_indices(indices)
+    small = [small_picture_of(paths[i]) for i in wanted]
+    for i, picture in zip(wanted, small):
+        if picture.shape != small[0].shape:
+            raise DragAVideoError(
+                f"'{paths[i].name}' is of another size than '{paths[wanted[0]].name}'; all pictures of a clip must be "
+                "of one size."
+            )
     return VideoStretch(taken, indices, PICTURES_FPS, None, strip_of(small, wanted, indices))
 
 
-def _read_picture(path: Path, every: int, limit: int, start: int) -> VideoStretch:
+def _read_picture(path: Path, every: int, limit: int, start: int, alpha: bool) -> VideoStretch:
     indices = _taken(animation_length(path), every, limit, start, str(path))
-    wanted = strip_indices(indices)
     if indices == (0,):
-        frames, fps = read_pictures([path]), PICTURES_FPS
-    else:
-        frames, fps = read_animation(path, wanted)
-    strip = strip_of([small_picture(frame) for frame in frames], wanted, indices)
-    return VideoStretch(frames[list(strip.taken)], indices, fps, None, strip)
+        taken = read_pictures([path], alpha=alpha)
+        return VideoStretch(taken, indices, PICTURES_FPS, None, strip_of([small_picture_of(path)], range(1), indices))
+    frames, found = Stack(len(indices)), []
+    small: dict[int, Tensor] = {}
+    wanted, moving = strip_indices(indices), Animation(path)
+    for position, image in moving.until(indices[-1]):
+        if not position:
+            check_clip(str(path), path.stat().st_size, *image.size, len(indices))
+        if position in wanted:
+            small[position] = small_picture_tensor(image)
+        if position in indices:
+            frames.append(picture_tensor(image, alpha=alpha))
+            found.append(position)
+    if not found:
+        raise DragAVideoError(f"'{path}' is damaged before frame {start}; lower the start.")
+    wanted = strip_indices(found)
+    strip = strip_of([small[position] for position in wanted], wanted, found)
+    return VideoStretch(frames.tensor(), tuple(found), moving.fps, None, strip)
 
 
 def strip_of_clip(clip: Clip) -> Strip:
@@ -192,7 +232,7 @@ def _opaque(frames: Tensor) -> Tensor:
 def _taken(count: int, every: int, limit: int, start: int, name: str) -> tuple[int, ...]:
     if start >= count:
         raise DragAVideoError(f"'{name}' has only {count} frames, so none from frame {start} on; lower the start.")
-    return tuple(range(start, count, every))[:limit]
+    return tuple(range(start, count, every)[:limit])
 
 
 def _check_numbers(every: int, limit: int, start: int) -> None:

@@ -6,28 +6,22 @@ after a jump, so that frame 5000 does not cost decoding 5000 frames and is still
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from .pictures import (
-    PICTURE_SUFFIXES,
-    PICTURES_FPS,
-    animation_images,
-    animation_length,
-    picture_tensor,
-    read_animation,
-    read_pictures,
-)
-from .video_io import frame_picture, open_video
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
+from ..files import is_file, short_name
+from .colour import frame_picture
+from .opening import Film, open_film
+from .pictures import PICTURE_SUFFIXES, Animation, animation_length, picture_tensor, read_pictures
+from .timing import PICTURES_FPS, frame_rate, has_stamps, stated_rates
 
 _ONE_PACKET_A_FRAME = {
     "h264", "hevc", "av1", "libdav1d", "libaom-av1", "vp9", "libvpx-vp9", "mjpeg", "prores", "ffv1", "gif",
@@ -53,27 +47,36 @@ class FrameTable:
     times: tuple[int, ...] = ()
 
 
-def frame_table(path: Path) -> FrameTable:
+def frame_table(path: Path, seconds: float | None = None) -> FrameTable:
     """Look through a video or picture file. Videos are read to their end, but as a rule not decoded.
 
+    Args:
+        path: the file.
+        seconds: how long that may take; None for as long as it needs.
+
     Raises:
-        DragAVideoError: no such file, or it is neither video nor picture.
+        DragAVideoError: no such file, it is neither video nor picture, or it takes longer than `seconds`.
     """
-    if not path.is_file():
-        raise DragAVideoError(f"There is no file '{path}'; check the path.")
+    deadline = _Deadline(path, seconds)
+    if not is_file(path):
+        raise DragAVideoError(f"There is no file '{short_name(path)}'; check the path.")
+    fps, times = PICTURES_FPS, None
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        count, fps, times = animation_length(path), PICTURES_FPS, None
+        count = animation_length(path)
         if count > 1:
-            fps = read_animation(path, (0,))[1]
+            count, fps = _looked_through(path, deadline)
     else:
-        with open_video(path) as (container, stream):
-            times = _packet_times(container, stream)
-            fps = float(stream.average_rate or PICTURES_FPS)
+        with open_film(path) as film:
+            times, unit = _packet_times(film, deadline), float(film.stream.time_base or 0)
+            stamped, stated = has_stamps(film.container), stated_rates(film.container, film.stream)
         if times is None:
-            with open_video(path) as (container, stream):
-                times = [frame.pts for frame in _decoded(container, stream)]
+            # Not every format can be gone back in.
+            with open_film(path) as film:
+                times = [frame.pts for frame in deadline.over(_decoded(film))]
+        fps = frame_rate([None if time is None else time * unit for time in times] if stamped else (), stated)
         count = len(times)
-    first = next(frames_from(path, 0), None)
+    with closing(frames_from(path, 0)) as frames:
+        first = next(frames, None)
     if first is None:
         raise DragAVideoError(f"'{path}' has no frames that can be decoded; check that the file is complete.")
     height, width = first[1].shape[:2]
@@ -93,54 +96,82 @@ def frames_from(path: Path, start: int, table: FrameTable | None = None) -> Gene
     """
     if path.suffix.lower() in PICTURE_SUFFIXES:
         if animation_length(path) > 1:
-            yield from ((number, picture_tensor(image)) for number, image in animation_images(path) if number >= start)
+            with closing(Animation(path).frames()) as frames:
+                yield from ((number, picture_tensor(image)) for number, image in frames if number >= start)
         elif start == 0:
             yield 0, read_pictures([path])[0]
         return
     times = table.times if table is not None else ()
-    with open_video(path) as (container, stream):
-        for number, frame in _numbered(container, stream, start, times):
+    with open_film(path) as film, closing(_numbered(film, start, times)) as frames:
+        for number, frame in frames:
             if number >= start:
-                yield number, frame_picture(frame)
+                yield number, frame_picture(frame, film.aspect)
 
 
-def _numbered(container: InputContainer, stream: Any, start: int, times: tuple[int, ...]) -> Iterator[tuple[int, Any]]:
+class _Deadline:
+    """Raises when work on a file takes too long."""
+
+    def __init__(self, path: Path, seconds: float | None) -> None:
+        self._path, self._seconds = path, seconds
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def over(self, things: Any) -> Iterator[Any]:
+        """The things, as long as there is time."""
+        for thing in things:
+            if self._end is not None and time.monotonic() > self._end:
+                raise DragAVideoError(
+                    f"'{self._path}' takes more than {self._seconds:.0f} s to look through; make a shorter or smaller "
+                    "film of it."
+                )
+            yield thing
+
+
+def _looked_through(path: Path, deadline: _Deadline) -> tuple[int, float]:
+    """(number of frames that can be read, rate) of a moving picture."""
+    moving = Animation(path)
+    with closing(moving.frames()) as frames:
+        count = sum(1 for _ in deadline.over(frames))
+    return count, moving.fps
+
+
+def _numbered(film: Film, start: int, times: tuple[int, ...]) -> Generator[tuple[int, Any]]:
     """(number, frame) up to the end, from before or at `start` on: a jump to the key frame before it, if one lands."""
     import av
 
     if start and start < len(times):
         place = {time: number for number, time in enumerate(times)}
         try:
-            container.seek(times[start], stream=stream, backward=True)
-            frames = ((place[frame.pts], frame) for frame in _decoded(container, stream) if frame.pts in place)
+            film.seek(times[start])
+            frames = ((place[frame.pts], frame) for frame in _decoded(film) if frame.pts in place)
             first = next(frames, None)
             if first is not None and first[0] <= start and first[1].key_frame:
                 yield first
                 yield from frames
                 return
             # MPEG transport streams, which have no index, are jumped into at about the time.
-            container.seek(0, backward=True)
+            film.rewind()
         except av.FFmpegError:
-            container.seek(0, backward=True)
-    yield from enumerate(_decoded(container, stream))
+            film.rewind()
+    yield from enumerate(_decoded(film))
 
 
-def _decoded(container: InputContainer, stream: Any) -> Iterator[Any]:
+def _decoded(film: Film) -> Generator[Any]:
     """Frames up to the end of the file or of what is whole of it."""
     import av
 
-    try:
-        yield from container.decode(stream)
-    except av.FFmpegError:
-        return
+    with closing(film.frames()) as frames:
+        try:
+            yield from frames
+        except av.FFmpegError:
+            return
 
 
-def _packet_times(container: InputContainer, stream: Any) -> list[int] | None:
+def _packet_times(film: Film, deadline: _Deadline) -> list[Any] | None:
     """Time stamps of all frames by their packets; None where packets do not tell."""
-    if stream.codec_context.name not in _ONE_PACKET_A_FRAME:
+    if film.decoder.name not in _ONE_PACKET_A_FRAME:
         return None
     times: list[int] = []
-    for packet in container.demux(stream):
+    for packet in deadline.over(film.container.demux(film.stream)):
         if not packet.size or packet.is_discard:
             continue
         # Frames before the first key frame cannot be decoded, so that packets would count too many.

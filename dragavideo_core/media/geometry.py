@@ -18,6 +18,8 @@ from torch import Tensor
 from ..errors import DragAVideoError
 
 Size = tuple[int, int]
+_LONGEST = 20
+"""A strip longer than this many times its width is no picture; resampling it would take matrices of gigabytes."""
 """(width, height) in pixels."""
 
 
@@ -148,11 +150,15 @@ def fit_geometry(source_size: Size, size: int | Size, fit: str = "crop", multipl
         multiple: what width and height must be multiples of.
 
     Raises:
-        DragAVideoError: an empty source, a size below 1, or an unknown `fit`.
+        DragAVideoError: an empty or a very narrow source, a size below 1, or an unknown `fit`.
     """
     width, height = source_size
     if width < 1 or height < 1:
         raise DragAVideoError(f"The source is {width}x{height} pixels; at least 1x1 is needed.")
+    if max(width, height) > _LONGEST * min(width, height):
+        raise DragAVideoError(
+            f"The source is {width}x{height} pixels, more than {_LONGEST} times as long as it is wide; crop it first."
+        )
     if isinstance(size, int):
         wanted = (size * math.sqrt(width / height), size * math.sqrt(height / width))
     else:

@@ -13,6 +13,8 @@ from torch import Tensor
 
 SHORTER_SIDE = 240
 """Of a strip's pictures, px; smaller frames keep their size."""
+_MOST_PX = SHORTER_SIDE * 2 * SHORTER_SIDE
+"""Pixels of one of them, which long and narrow frames would have more of."""
 MOST = 600
 """A strip has about so many pictures at most, 240 MB at 16:9; of longer stretches it leaves frames out."""
 
@@ -46,12 +48,10 @@ def strip_of(pictures: Sequence[Tensor], wanted: range, indices: Sequence[int]) 
 
 
 def small_picture(picture: Tensor) -> Tensor:
-    """A frame [H, W, 3] float 0-1 as uint8 [h, w, 3] whose shorter side is at most `SHORTER_SIDE` px."""
+    """A frame [H, W, 3] float 0-1 as uint8 [h, w, 3], its shorter side at most `SHORTER_SIDE` px."""
     height, width = picture.shape[:2]
-    share = SHORTER_SIDE / min(height, width)
-    pixels = picture.detach().cpu().float().numpy()
-    if share < 1:
-        size = (max(1, round(width * share)), max(1, round(height * share)))
+    pixels, size = picture.detach().cpu().float().numpy(), small_size(width, height)
+    if size != (width, height):
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
 
@@ -66,3 +66,9 @@ def scaled_pictures(pictures: Tensor, shorter_side: int) -> np.ndarray:
         return pixels
     kind = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
     return np.stack([cv2.resize(picture, size, interpolation=kind) for picture in pixels])
+
+
+def small_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) of the small picture of a frame."""
+    share = min(1.0, SHORTER_SIDE / min(height, width), (_MOST_PX / (height * width)) ** 0.5)
+    return max(1, round(width * share)), max(1, round(height * share))

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.media import video_io
+from dragavideo_core.media import writing
 from dragavideo_core.media.clip import Audio, load_clip, prepare_clip
 from dragavideo_core.media.video_io import write_video
 from tests.films import write_turned
@@ -267,7 +267,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
         def interrupted(*_, error=error):
             raise error
 
-        monkeypatch.setattr(video_io, "_to_bytes", interrupted)
+        monkeypatch.setattr(writing, "_to_bytes", interrupted)
         with pytest.raises(error):
             write_video(path, levels(3), 8)
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from dragavideo_core.errors import DragAVideoError
+from dragavideo_core.media import frame_store
 from dragavideo_core.media.clip import load_clip
 from dragavideo_core.media.frame_access import frame_table, frames_from
 from dragavideo_core.media.frame_store import FrameStore
@@ -125,3 +126,61 @@ def test_frames_ahead_are_decoded_and_the_file_is_let_go(tmp_path: Path) -> None
     assert store.held_bytes > 15 * len(first)
     encode(path, "libx264", "yuv420p", numbered(22)[10:])
     assert number_of(store.jpeg(path, 0, 160)) == 10, "the file's new state was not seen"
+
+
+def test_few_threads_and_sizes_whatever_is_asked_for(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.mp4" for n in range(6)]
+    for path in paths:
+        encode(path, "libx264", "yuv420p", numbered(40))
+    store, most = FrameStore(max_bytes=200_000), 0
+    dice = random.Random(2)
+    asked = [(dice.choice(paths), dice.randrange(40), dice.randrange(16, 400)) for _ in range(200)]
+
+    def get(what: tuple[Path, int, int]) -> tuple[int, int]:
+        nonlocal most
+        jpeg = store.jpeg(*what)
+        most = max(most, sum(thread.name == "drag-a-video frames" for thread in threading.enumerate()))
+        pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)
+        return number_of(jpeg) if what[2] > 40 else what[1], max(pixels.shape)
+
+    with ThreadPoolExecutor(8) as people:
+        found = list(people.map(get, asked))
+    assert [number for number, _ in found] == [number for _, number, _ in asked]
+    assert [side for _, side in found] == [min(160, longest) for *_, longest in asked]
+    assert most <= 5 and store.held_bytes <= 200_000
+
+
+def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, begun = tmp_path / "a.mp4", threading.Event()
+    encode(path, "libx264", "yuv420p", numbered(4))
+    store, go_on = FrameStore(table_seconds=0.3, frame_seconds=0.3), threading.Event()
+
+    def slow(*arguments: object) -> object:
+        begun.set()
+        go_on.wait(20)
+        return frames_from(*arguments)
+
+    monkeypatch.setattr(frame_store, "frames_from", slow)
+    with pytest.raises(DragAVideoError, match="takes too long to read; try again"):
+        store.jpeg(path, 0, 160)
+    assert begun.is_set()
+    go_on.set()
+
+    def slow_table(*_: object) -> object:
+        go_on.clear()
+        go_on.wait(20)
+        return frame_table(path)
+
+    encode(path, "libx264", "yuv420p", numbered(5))
+    monkeypatch.setattr(frame_store, "frame_table", slow_table)
+    looking = threading.Thread(target=store.table, args=(path,))
+    looking.start()
+    while go_on.is_set():
+        time.sleep(0.01)
+    with pytest.raises(DragAVideoError, match="takes too long to read"):
+        store.table(path)
+    go_on.set()
+    looking.join()
+    assert store.table(path).count == 5
+    with pytest.raises(DragAVideoError, match="takes more than 0 s to look through"):
+        frame_table(path, 0.0)

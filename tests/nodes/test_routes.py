@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -22,9 +23,12 @@ from dragavideo_core.instruction.examples import example
 from dragavideo_core.instruction.parsing import parse_instruction
 from dragavideo_core.media.video_io import write_video
 from tests.comfyui import Server
+from tests.films import CORNERS, corners_of
 from tests.graphs import Graph, node, points_graph
+from tests.media.test_limits import gif
 from tests.tiny_server import TINY, tiny_comfyui
 
+WIDE = Path(__file__).parents[1] / "media" / "inputs" / "sar2.mp4"
 COUNT, SIZE = 40, (97, 64)
 """Frames of the test's video, and its (width, height): the odd width is padded by one column."""
 
@@ -36,6 +40,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         write_video(running.base / "input" / "sub" / "grey video.mp4", greys(), 12.5)
         Image.new("RGB", (30, 20), (255, 0, 0)).save(running.base / "output" / "red.png")
         (running.base / "input" / "notes.txt").write_text("no picture", encoding="utf-8")
+        film = running.base / "input" / "sub" / "grey video.mp4"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n"
+        (running.base / "input" / "list.m3u8").write_text(playlist, encoding="utf-8")
+        (running.base / "input" / "list.mp4").write_text(f"ffconcat version 1.0\nfile '{film}'\n", encoding="utf-8")
+        gif(running.base / "input" / "large.gif", 16000)
+        shutil.copy(WIDE, running.base / "input")
         (running.base / "outside.png").write_bytes((running.base / "output" / "red.png").read_bytes())
         yield running
 
@@ -103,6 +113,26 @@ def test_frames_are_those_that_load_video_and_prepare_clip_take(server: Server) 
         assert np.abs(seen.astype(int) - picture).max() <= 3
 
 
+def test_pixels_that_are_not_square_are_shown_and_taken_alike(server: Server) -> None:
+    _, about, _ = get(server, "clip", name="sar2.mp4")
+    assert (about["width"], about["height"]) == (320, 96)
+    _, picture, _ = get(server, "frame", name="sar2.mp4", index=0)
+    assert picture.shape == (96, 320, 3)
+    assert np.abs(corners_of(torch.tensor(picture) / 255) - np.array(CORNERS)).max() <= 12
+    graph = clip_graph(server)
+    graph["load"]["inputs"]["file"] = "sar2.mp4"
+    (told,) = server.run(graph).outputs("clip")["dragavideo_clip"]
+    assert told["size"] == [320, 96]
+
+
+def test_a_hundred_sizes_of_every_frame_make_few_threads(server: Server) -> None:
+    asked = [(number % COUNT, 16 + number) for number in range(120)]
+    with ThreadPoolExecutor(12) as people:
+        found = list(people.map(lambda what: get(server, "frame", **VIDEO, index=what[0], longest=what[1])[1], asked))
+    assert [number_of(picture) for picture in found] == [index for index, _ in asked]
+    assert [max(picture.shape) for picture in found] == [min(98, longest) for _, longest in asked]
+
+
 def test_pictures_and_other_folders(server: Server) -> None:
     status, about, _ = get(server, "clip", source="output", name="red.png")
     assert (status, about["width"], about["height"], about["frames"]) == (200, 30, 20, 1)
@@ -133,6 +163,12 @@ def test_an_example_tells_its_frames_and_instruction(server: Server) -> None:
         ("clip", {"name": "/etc/passwd"}, 400, "is not inside ComfyUI's input folder"),
         ("clip", {"name": "a\0.mp4"}, 400, "is not inside ComfyUI's input folder"),
         ("frame", {"name": "../outside.png", "index": 0}, 400, "is not inside ComfyUI's input folder"),
+        ("clip", {"name": "x" * 5000 + ".mp4"}, 404, "There is no 'xxxxx"),
+        ("frame", {"name": "x" * 5000 + ".mp4", "index": 0}, 404, "in ComfyUI's input folder"),
+        ("frame", {"name": "../" + "x" * 5000, "index": 0}, 400, "is not inside ComfyUI's input folder"),
+        ("frame", {"name": "list.m3u8", "index": 0}, 400, "Playlists and other lists of files are not followed"),
+        ("frame", {"name": "list.mp4", "index": 0}, 400, "Playlists and other lists of files are not followed"),
+        ("clip", {"name": "large.gif"}, 400, "is 16000x16000 pixels, which is too large"),
         ("frame", {**VIDEO, "index": COUNT}, 400, f"has frames 0 to {COUNT - 1}, but frame {COUNT} was asked for"),
         ("frame", {**VIDEO, "index": "-1"}, 400, "'index' is '-1'; expected a whole number from 0"),
         ("frame", {**VIDEO, "index": 0, "longest": 5}, 400, "'longest' is 5; expected 16 to 4096 pixels"),
