@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import InputImpl, Types, io
 
 from . import host, memory, sockets
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.drag.offsets import LatentOffsets
@@ -112,7 +113,7 @@ class Decode(io.ComfyNode):
             settings = replace(settings, feather_px=feather_px)
         settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
         preset = replace(model.drag.preset, decode=settings)
-        progress = host.HostProgress()
+        progress = HostProgress(decode=1)
         with memory.running(model, clip, 2 * settings.micro_batch) as drag:
             decoded = memory.halving(
                 model,

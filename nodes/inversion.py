@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from . import host, memory, sockets
+from . import memory, sockets
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
@@ -46,7 +47,7 @@ class DDIMInversion(io.ComfyNode):
     def execute(cls, model: memory.HostModel, clip: Clip, prompt: str, steps: int, micro_batch: int) -> io.NodeOutput:
         from ..dragavideo_core.inversion.invert import invert
 
-        progress = host.HostProgress()
+        progress = HostProgress(encoding=1, inversion=5)
         with memory.running(model, clip, micro_batch) as drag:
             steps = steps or drag.preset.inversion_steps
             refinements = drag.preset.inversion_refinements

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from . import host, memory, sockets
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
@@ -67,7 +68,7 @@ class LoraTuning(io.ComfyNode):
         from ..dragavideo_core.settings import LoraSettings
 
         settings = LoraSettings(iterations, rank, learning_rate, batch_size, seed)
-        progress = host.HostProgress()
+        progress = HostProgress(encoding=1, lora=20)
         with memory.running(model, clip, min(micro_batch, batch_size), gradients=True) as drag:
             count = len(clip.frames)
             latents = drag.encode(clip.frames, lambda i: progress("encoding", i + 1, count))

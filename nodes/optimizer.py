@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
-from . import host, memory, sockets, unfinished
+from . import memory, sockets, unfinished
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.drag.offsets import LatentOffsets
@@ -110,7 +111,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
         # the model as well: other weights, other latents.
         rule = replace(settings, iterations=0, micro_batch=1)
         key = fingerprint(inversion, point_sets, rule, tracker, clip.geometry, resume)
-        progress = host.HostProgress()
+        progress = HostProgress(reference=1, reference_features=1, warm_start=2, latent_offsets=20)
         with memory.running(model, clip, settings.micro_batch, gradients=True) as drag:
 
             def optimise(count: int) -> LatentOffsets:

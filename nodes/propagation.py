@@ -10,6 +10,7 @@ from torch import Tensor
 
 from . import host, memory, sockets
 from .for_editor import tracks_shown
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
@@ -100,7 +101,7 @@ class PointSetPropagation(io.ComfyNode):
             settings = replace(settings, targets=targets)
         sam_path = None if sam_file == NO_SAM else host.path_of(host.SAMS, sam_file)
         beside = 0 if sam_path is None else sam_path.stat().st_size + _SAM_ACTIVATIONS
-        progress = host.HostProgress()
+        progress = HostProgress(inversion=4, features=1, propagation=2, segmentation=3)
         with memory.running(model, clip, _MICRO_BATCH, beside=beside) as drag:
             sam = None if sam_path is None else sam_segmenter(sam_path, drag.device)
 
