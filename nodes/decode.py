@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import InputImpl, Types, io
 
 from . import host, memory, sockets
+from .base import PackNode
 from .progress import HostProgress
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _SWITCH = {"preset": None, "on": True, "off": False}
 
 
-class Decode(io.ComfyNode):
+class Decode(PackNode):
     """Gives the edited clip."""
 
     @classmethod

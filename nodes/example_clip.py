@@ -6,11 +6,12 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.instruction import examples
 from . import host, memory, sockets
+from .base import PackNode
 from .for_editor import clip_shown
 from .prepare_clip import working_size
 
 
-class ExampleClip(io.ComfyNode):
+class ExampleClip(PackNode):
     """Gives a DRAGAVIDEO_CLIP and its instruction."""
 
     @classmethod

@@ -65,14 +65,30 @@ def audio_out(audio: Audio | None) -> dict[str, Any] | None:
 # --- messages to the page ---------------------------------------------------------------------------------------------
 
 
+def running_node() -> str | None:
+    """The id of the node that is being run."""
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return None if context is None else str(context.node_id)
+
+
 def say(text: str) -> None:
     """Show a text on the node that is being run; nothing where no server or no node is."""
-    from comfy_execution.utils import get_executing_context
     from server import PromptServer
 
-    context, running = get_executing_context(), getattr(PromptServer, "instance", None)
-    if context is not None and running is not None:
-        running.send_progress_text(text, context.node_id, running.client_id)
+    node, running = running_node(), getattr(PromptServer, "instance", None)
+    if node is not None and running is not None:
+        running.send_progress_text(text, node, running.client_id)
+
+
+def tell(event: str, about: dict[str, Any]) -> None:
+    """Send an event to every page; nothing where no server is."""
+    from server import PromptServer
+
+    running = getattr(PromptServer, "instance", None)
+    if running is not None:
+        running.send_sync(event, about)
 
 
 # --- routes -----------------------------------------------------------------------------------------------------------

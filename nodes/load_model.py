@@ -5,11 +5,12 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import host, memory, sockets
+from .base import PackNode
 
 _FOLDER = "diffusers/"
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(PackNode):
     """Gives a DRAGAVIDEO_MODEL."""
 
     @classmethod

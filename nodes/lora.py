@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from . import host, memory, sockets
+from .base import PackNode
 from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
 
 
-class LoraTuning(io.ComfyNode):
+class LoraTuning(PackNode):
     """Gives the model with a LoRA of the clip, and the LoRA."""
 
     @classmethod
@@ -79,7 +80,7 @@ class LoraTuning(io.ComfyNode):
         return io.NodeOutput(model.with_drag(tuned), lora)
 
 
-class SaveLora(io.ComfyNode):
+class SaveLora(PackNode):
     """Writes a LoRA into models/loras."""
 
     @classmethod

@@ -7,9 +7,10 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import memory, sockets
+from .base import PackNode
 
 
-class ModelFromCheckpoint(io.ComfyNode):
+class ModelFromCheckpoint(PackNode):
     """Gives a DRAGAVIDEO_MODEL from MODEL, CLIP and VAE; these stay as they are."""
 
     @classmethod

@@ -10,6 +10,7 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import memory, sockets, unfinished
+from .base import PackNode
 from .progress import HostProgress
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 OWN, PAPER, CUSTOM = "model's own", "paper", "custom"
 
 
-class LatentOffsetOptimizer(io.ComfyNode):
+class LatentOffsetOptimizer(PackNode):
     """Gives DRAGAVIDEO_OFFSETS."""
 
     @classmethod

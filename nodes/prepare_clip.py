@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets
+from .base import PackNode
 from .for_editor import clip_shown
 
 DEFAULT_SIZE = 512
@@ -36,7 +37,7 @@ def whole_file(video: Any) -> str | None:
     return None if cut else path
 
 
-class PrepareClip(io.ComfyNode):
+class PrepareClip(PackNode):
     """Gives a DRAGAVIDEO_CLIP from IMAGE or VIDEO."""
 
     @classmethod

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io, ui
 
 from . import host, memory, sockets
+from .base import PackNode
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 
-class PreviewPoints(io.ComfyNode):
+class PreviewPoints(PackNode):
     """Gives an IMAGE and shows it."""
 
     @classmethod

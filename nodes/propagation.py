@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from . import host, memory, sockets
+from .base import PackNode
 from .for_editor import tracks_shown
 from .progress import HostProgress
 
@@ -23,7 +24,7 @@ _SAM_ACTIVATIONS = 3 * 2**30
 NO_SAM = "none (GrabCut)"
 
 
-class PointSetPropagation(io.ComfyNode):
+class PointSetPropagation(PackNode):
     """Gives DRAGAVIDEO_POINT_SETS and the MASK of the region that may change."""
 
     @classmethod

@@ -8,13 +8,14 @@ import torch
 from comfy_api.latest import io, ui
 
 from . import host, memory, sockets
+from .base import PackNode
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
     from ..dragavideo_core.media.clip import Clip
 
 
-class DragReport(io.ComfyNode):
+class DragReport(PackNode):
     """Gives a STRING and two IMAGEs."""
 
     @classmethod

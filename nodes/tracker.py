@@ -5,9 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import sockets
+from .base import PackNode
 
 
-class TemporalPointTracker(io.ComfyNode):
+class TemporalPointTracker(PackNode):
     """Gives a DRAGAVIDEO_TRACKER, as KSamplerSelect gives a sampler."""
 
     @classmethod

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets
+from .base import PackNode
 from .preview import check_frames
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ CORE_TRACKS = getattr(io, "Tracks", None)
 """ComfyUI's own TRACKS type, which older versions lack."""
 
 
-class TracksIn(io.ComfyNode):
+class TracksIn(PackNode):
     """Gives DRAGAVIDEO_POINTS from drawn paths."""
 
     @classmethod
@@ -88,7 +89,7 @@ class TracksIn(io.ComfyNode):
         return io.NodeOutput(points, points.to_json())
 
 
-class TracksOut(io.ComfyNode):
+class TracksOut(PackNode):
     """Gives the sets' middles as tracks that other packs read."""
 
     @classmethod

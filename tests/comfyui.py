@@ -152,6 +152,14 @@ class Run:
                 return f"{value['node_type']}: {value['exception_message']}"
         return ""
 
+    @property
+    def error_class(self) -> str:
+        """What stands before that message, "" where there is none."""
+        for name, value in self.history["status"]["messages"]:
+            if name == "execution_error":
+                return str(value["exception_type"])
+        return ""
+
     def outputs(self, node: str) -> dict[str, Any]:
         return self.history["outputs"].get(node, {})
 
