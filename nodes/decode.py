@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import InputImpl, Types, io
 
 from . import host, memory, sockets
-from .base import PackNode
+from .base import PackNode, listed, said
 from .progress import HostProgress
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..dragavideo_core.inversion.invert import Inversion
     from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
+    from ..dragavideo_core.settings import DecodeSettings
 
 _SWITCH = {"preset": None, "on": True, "off": False}
 
@@ -139,4 +140,10 @@ class Decode(PackNode):
                 {"samples": host.image(latents)},
                 clip.fps,
                 run,
+                ui=said(_settings_line(settings)),
             )
+
+
+def _settings_line(settings: DecodeSettings) -> str:
+    on = [name for name in ("composite", "cross_branch", "smoothing", "detail") if getattr(settings, name)]
+    return f"on: {listed(on) or 'nothing'}; border {settings.feather_px:g} px"

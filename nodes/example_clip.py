@@ -6,9 +6,9 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.instruction import examples
 from . import host, memory, sockets
-from .base import PackNode
-from .for_editor import clip_shown
-from .prepare_clip import working_size
+from .base import PackNode, said
+from .for_editor import clip_shown, file_frames
+from .prepare_clip import taken_line, working_size
 
 
 class ExampleClip(PackNode):
@@ -62,4 +62,5 @@ class ExampleClip(PackNode):
                 chosen.clip, size=working_size(size, model), fit=fit, every=chosen.every, limit=limit or chosen.limit
             )
             text = load_instruction(chosen.instruction).to_json()
-            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps, ui=clip_shown(clip))
+            told = said(taken_line(clip, chosen.every, file_frames(chosen.clip)))
+            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps, ui=clip_shown(clip) | told)

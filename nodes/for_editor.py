@@ -6,18 +6,38 @@ The keys are our own, so that ComfyUI draws nothing by itself; the files lie in 
 from __future__ import annotations
 
 import logging
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..dragavideo_core.errors import DragAVideoError
 from . import folders
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
     from ..dragavideo_core.media.clip import Clip
+    from ..dragavideo_core.media.frame_store import FrameStore
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 CLIP_KEY = "dragavideo_clip"
 TRACKS_KEY = "dragavideo_tracks"
 _log = logging.getLogger(__name__)
+
+
+@cache
+def frame_store() -> FrameStore:
+    """The one store of the server, made when it is first needed."""
+    from ..dragavideo_core.media.frame_store import FrameStore
+
+    return FrameStore()
+
+
+def file_frames(path: Path) -> int | None:
+    """How many frames a file holds, None where that is not known."""
+    try:
+        return frame_store().table(path).count
+    except DragAVideoError:
+        return None
 
 
 def clip_shown(clip: Clip) -> dict[str, list[Any]]:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets
-from .base import PackNode
+from .base import PackNode, said
 from .optimizer import chosen_preset
 from .progress import HostProgress
 
@@ -61,7 +61,7 @@ class DDIMInversion(PackNode):
             inversion = memory.halving(
                 model, micro_batch, lambda count: invert(drag, clip, steps, prompt, count, progress, refinements)
             )
-        return io.NodeOutput(inversion)
+        return io.NodeOutput(inversion, ui=said(f"{steps} of {inversion.schedule.num_steps} steps"))
 
 
 def _check_steps(steps: int, own: Preset, prompt: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import memory, sockets, unfinished
-from .base import PackNode
+from .base import PackNode, listed, said
 from .progress import HostProgress
 
 if TYPE_CHECKING:
@@ -129,7 +129,12 @@ class LatentOffsetOptimizer(PackNode):
                     progress=progress,
                 )
 
-            return io.NodeOutput(memory.halving(model, settings.micro_batch, optimise))
+            offsets = memory.halving(model, settings.micro_batch, optimise)
+        done = f"{offsets.iterations} of {settings.iterations} iterations at step {listed(settings.steps)}"
+        told = [f"{done}, warm start: {settings.warm_start}"]
+        if preset != CUSTOM and custom.strip() not in ("", "{}"):
+            told.append(f"The custom settings are not used: preset is {preset}.")
+        return io.NodeOutput(offsets, ui=said(*told, level="plain" if len(told) == 1 else "warning"))
 
 
 def chosen_preset(own: Preset, name: str, custom: str) -> Preset:

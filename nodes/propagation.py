@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from . import host, memory, sockets
-from .base import PackNode
+from .base import PackNode, said
 from .for_editor import tracks_shown
 from .progress import HostProgress
 
@@ -120,4 +120,6 @@ class PointSetPropagation(PackNode):
                 )
 
             found = memory.halving(model, _MICRO_BATCH, found_with)
-            return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points))
+            side = settings.set_side
+            told = said(f"{side} x {side} points a handle, targets {settings.targets}")
+            return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points) | told)

@@ -10,7 +10,7 @@ export function createRuns(api, root, news) {
   const owners = new Map();
 
   function keptOf(id) {
-    if (!workflows.has(id)) workflows.set(id, { clips: new Map(), tracks: new Map() });
+    if (!workflows.has(id)) workflows.set(id, { clips: new Map(), tracks: new Map(), said: new Map() });
     return workflows.get(id);
   }
 
@@ -24,11 +24,13 @@ export function createRuns(api, root, news) {
     const node = String(detail.display_node ?? detail.node);
     const [clip] = detail.output?.dragavideo_clip ?? [];
     const [tracks] = detail.output?.dragavideo_tracks ?? [];
-    if (!clip && !tracks) return;
+    const [said] = detail.output?.dragavideo_said ?? [];
+    if (!clip && !tracks && !said) return;
     const shown = root().id;
     const kept = keptOf((await ownerOf(detail.prompt_id)) ?? shown);
     if (clip) kept.clips.set(node, clip);
     if (tracks) kept.tracks.set(node, tracks);
+    if (said) kept.said.set(node, said);
     news();
   }
 
@@ -36,6 +38,8 @@ export function createRuns(api, root, news) {
   return {
     /** The clip that the node with this execution id gave in the last run, if any. */
     clip: (id) => keptOf(root().id).clips.get(id),
+    /** What the node with this execution id said of its last run: {level, lines}. */
+    said: (id) => keptOf(root().id).said.get(id),
     /** [execution id, file] of every Point-Set Propagation that has run. */
     tracks: () => [...keptOf(root().id).tracks],
   };
