@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import InputImpl, Types, io
 
-from . import host, memory, sockets
+from . import host, memory, sockets, source_branch
 from .base import PackNode, listed, said
 from .progress import HostProgress
 
 if TYPE_CHECKING:
+    from ..dragavideo_core.decoding.decode import Decoded
     from ..dragavideo_core.drag.offsets import LatentOffsets
     from ..dragavideo_core.inversion.invert import Inversion
     from ..dragavideo_core.media.clip import Clip
+    from ..dragavideo_core.model.drag_model import DragModel
+    from ..dragavideo_core.progress import Progress
     from ..dragavideo_core.propagation.point_sets import PointSets
     from ..dragavideo_core.settings import DecodeSettings
 
@@ -104,7 +107,6 @@ class Decode(PackNode):
         micro_batch: int,
         detail: str = "preset",
     ) -> io.NodeOutput:
-        from ..dragavideo_core.decoding.decode import decode_drag
         from ..dragavideo_core.pipeline import finished_frames
         from ..dragavideo_core.results.result import DragResult
 
@@ -115,12 +117,12 @@ class Decode(PackNode):
             settings = replace(settings, feather_px=feather_px)
         settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
         preset = replace(model.drag.preset, decode=settings)
-        progress = HostProgress(decode=1)
+        progress = HostProgress(reference=1, decode=3)
         with memory.running(model, clip, 2 * settings.micro_batch) as drag:
             decoded = memory.halving(
                 model,
                 settings.micro_batch,
-                lambda count: decode_drag(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
+                lambda count: _decoded(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
             )
             frames = finished_frames(clip, decoded, point_sets, offsets, settings)
             latents = decoded.latents / float(drag.vae.config.scaling_factor)
@@ -142,6 +144,34 @@ class Decode(PackNode):
                 run,
                 ui=said(_settings_line(settings)),
             )
+
+
+def _decoded(
+    drag: DragModel, inversion: Inversion, offsets: LatentOffsets, settings: DecodeSettings, progress: Progress
+) -> Decoded:
+    """`decode_drag`, without doing again what an earlier drag of the same inversion has done.
+
+    Where the branches look at each other the source branch has to run along, and only its picture is kept.
+    """
+    from ..dragavideo_core.decoding.decode import decode_drag
+    from ..dragavideo_core.inversion.reference import reference_chain
+
+    way = (offsets.visits, settings.cross_branch, settings.micro_batch)
+    known = source_branch.recall(drag, inversion, way)
+    chain = known.chain if known is not None else {}
+    if not chain and not settings.cross_branch:
+        chain = reference_chain(drag, inversion, offsets.visits, settings.micro_batch, progress)
+    decoded = decode_drag(
+        drag,
+        inversion,
+        offsets,
+        settings,
+        progress,
+        reference=chain or None,
+        reconstruction=None if known is None else known.reconstruction,
+    )
+    source_branch.keep(drag, inversion, way, source_branch.SourceBranch(chain, decoded.reconstruction))
+    return decoded
 
 
 def _settings_line(settings: DecodeSettings) -> str:

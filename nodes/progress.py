@@ -41,7 +41,8 @@ class HostProgress:
         self._shown = 0
         self._stage, self._since, self._first = "", 0.0, 0
         self._next_text = 0.0
-        self._next_preview, self._next_picture = 0.0, 0.0
+        # What is done in a second needs no preview.
+        self._next_preview, self._next_picture = time.monotonic() + 1.0, 0.0
         self._playing: list[Any] = []
 
     def __call__(
