@@ -10,6 +10,7 @@ from comfy_api.latest import InputImpl, Types, io
 
 from . import host, memory, sockets, source_branch
 from .base import PackNode, listed, said
+from .for_editor import playing, result_shown
 from .progress import HostProgress
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Decode(PackNode):
             display_name="Decode (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Denoises the clip with its offsets and lays the edited region back into the source frames.",
+            # A run can end here: the node plays what it made.
+            is_output_node=True,
             inputs=[
                 sockets.model_input("The same model, LoRA included, that the offsets were made with."),
                 sockets.clip_input(),
@@ -89,6 +92,9 @@ class Decode(PackNode):
                 io.Latent.Output(display_name="latent", tooltip="The edited latents, as VAE Encode would give them."),
                 io.Float.Output(display_name="fps", tooltip="Frames a second."),
                 sockets.Result.Output(display_name="result", tooltip="For Drag Report."),
+                io.Image.Output(
+                    display_name="before", tooltip="The frames before the drag: with images a pair for Image Compare."
+                ),
             ],
         )
 
@@ -142,7 +148,8 @@ class Decode(PackNode):
                 {"samples": host.image(latents)},
                 clip.fps,
                 run,
-                ui=said(_settings_line(settings)),
+                clip.source.clone(),
+                ui={**playing(frames, clip.fps, cls), **result_shown(clip, frames), **said(_settings_line(settings))},
             )
 
 

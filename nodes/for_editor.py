@@ -6,9 +6,14 @@ The keys are our own, so that ComfyUI draws nothing by itself; the files lie in 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch.nn.functional as F
+from comfy_api.latest import io, ui
+from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import folders
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
 
 CLIP_KEY = "dragavideo_clip"
 TRACKS_KEY = "dragavideo_tracks"
+RESULT_KEY = "dragavideo_result"
+_LONGEST_PLAYED = 960
+"""Longest side of a preview, px."""
 _log = logging.getLogger(__name__)
 
 
@@ -45,6 +53,32 @@ def clip_shown(clip: Clip) -> dict[str, list[Any]]:
 
     {"dragavideo_clip": [{"frames": [file, ...], "size": [W, H] in source px, "indices": [frames of the file], "fps"}]}
     """
+    return _pictures(CLIP_KEY, clip)
+
+
+def result_shown(clip: Clip, frames: Tensor) -> dict[str, list[Any]]:
+    """The edited frames [N, Hs, Ws, 3] of a clip in the same form, under "dragavideo_result"."""
+    return _pictures(RESULT_KEY, replace(clip, source=frames))
+
+
+def playing(frames: Tensor, fps: float, cls: Any) -> dict[str, Any]:
+    """Frames [N, H, W, 3] as an animated picture on the node; one frame as a still one; nothing where it cannot be."""
+    height, width = frames.shape[1:3]
+    share = min(1.0, _LONGEST_PLAYED / max(height, width))
+    if share < 1:
+        size = (max(1, round(height * share)), max(1, round(width * share)))
+        frames = F.interpolate(frames.movedim(-1, 1), size, mode="area").movedim(1, -1)
+    try:
+        file = ui.ImageSaveHelper.save_animated_webp(
+            frames, "ComfyUI_temp_drag", io.FolderType.temp, cls, fps, lossless=False, quality=85, method=0
+        )
+    except OSError as error:
+        _log.warning("There is no preview: ComfyUI's temp folder cannot be written (%s)", error)
+        return {}
+    return dict(ui.SavedImages([file], is_animated=len(frames) > 1).as_dict())
+
+
+def _pictures(key: str, clip: Clip) -> dict[str, list[Any]]:
     from ..dragavideo_core.results.editor_formats import clip_pictures
 
     try:
@@ -53,7 +87,7 @@ def clip_shown(clip: Clip) -> dict[str, list[Any]]:
         _log.warning("The editor will not see this clip's frames: ComfyUI's temp folder cannot be written (%s)", error)
         return {}
     about = {"size": list(clip.geometry.source_size), "indices": list(clip.frame_indices), "fps": clip.fps}
-    return {CLIP_KEY: [{"frames": frames, **about}]}
+    return {key: [{"frames": frames, **about}]}
 
 
 def tracks_shown(point_sets: PointSets, clip: Clip, points: DragInstruction) -> dict[str, list[Any]]:

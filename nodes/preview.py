@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from . import host, memory, sockets
 from .base import PackNode
+from .for_editor import playing
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
@@ -40,7 +41,7 @@ class PreviewPoints(PackNode):
         check_frames(clip, point_sets)
         with memory.computing():
             pictures = host.image(overlay(clip.source, point_sets))
-        return io.NodeOutput(pictures, ui=ui.PreviewImage(pictures, cls=cls))
+        return io.NodeOutput(pictures, ui=playing(pictures, clip.fps, cls))
 
 
 def check_frames(clip: Clip, point_sets: PointSets) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import statistics
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io, ui
 
 from . import host, memory, sockets
-from .base import PackNode
+from .base import PackNode, said
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
@@ -60,4 +61,10 @@ class DragReport(PackNode):
             plot = draw.plot(curves) if run.offsets.distances else torch.ones(64, 64, 3)
             sheet, plot = host.image(sheet[None]), host.image(plot[None])
         shown = ui.PreviewImage(sheet, cls=cls).as_dict()
-        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,)})
+        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,), **said(*_lines(report))})
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    """What a person wants to know first."""
+    before, after = (statistics.mean(report[f"distance_{when}_px"]) for when in ("before", "after"))
+    return [f"distance to the target: {before:.1f} px before, {after:.1f} px now"]

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dragavideo_core.instruction.examples import names
 from dragavideo_core.media.clip import load_clip
@@ -92,6 +93,27 @@ def test_pictures_and_video_are_written(server: Server) -> None:
     assert tuple(stretch.frames.shape) == (3, 256, 256, 3)
     report = json.loads(run.outputs("report")["text"][0])
     assert report["clip"] == "bunny" and report["frames"] == 3
+
+
+def test_results_play_on_the_nodes_and_reach_the_editor(server: Server) -> None:
+    graph = tiny_graph(limit=3)
+    graph["pair"] = node("TestProbe", value=["decode", 7])
+    graph["source"] = node("TestProbe", value=["clip", 2])
+    run = server.run(graph)
+    assert run.state == "success", run.error
+    for name in ("decode", "preview"):
+        (file,) = run.outputs(name)["images"]
+        assert run.outputs(name)["animated"] == [True] and file["type"] == "temp"
+        with Image.open(server.base / "temp" / file["subfolder"] / file["filename"]) as played:
+            assert played.n_frames == 3 and played.size[0] >= 256
+    (shown,) = run.outputs("decode")["dragavideo_result"]
+    (clip,) = run.outputs("clip")["dragavideo_clip"]
+    assert shown["indices"] == clip["indices"] and shown["size"] == [256, 256]
+    assert len(shown["frames"]) == 3 and not {f["filename"] for f in shown["frames"]} & {
+        f["filename"] for f in clip["frames"]
+    }
+    assert run.outputs("pair")["text"] == run.outputs("source")["text"]
+    assert "px now" in run.outputs("report")["dragavideo_said"][0]["lines"][0]
 
 
 def iterations_done(message: dict) -> int:
