@@ -2,6 +2,7 @@
 
 import { after } from "./chain.js";
 import { executionId, placeOf } from "./links.js";
+import { keepWidth } from "./widget.js";
 
 const COLOURS = { plain: "inherit", good: "#35b36a", warning: "#e0a03a", bad: "#ff6b61" };
 /** Of a line and of the room round all of them, in graph units. */
@@ -49,6 +50,7 @@ function makeWidget(node) {
     serialize: false, hideOnZoom: true, getMinHeight: fixed, getMaxHeight: fixed,
   });
   widget.serialize = false;
+  keepWidth(widget);
   return {
     say({ level, lines }) {
       element.replaceChildren(...lines.map((text) => {

@@ -35,6 +35,10 @@ export function createGestures(model, say) {
 
   /** Begins a gesture. False: nothing there to do; the press may pan instead. */
   function down(touch) {
+    if (model.shown === "wipe") {
+      [drag, epoch] = [{ move: wipe, up: wipe }, model.epoch];
+      return true;
+    }
     if (!model.canEdit) return false;
     [model.cursor, model.hover] = [null, null];
     waited = model.pending;
@@ -46,6 +50,10 @@ export function createGestures(model, say) {
     else drag = model.tool === "pair" ? beginPair(touch) : beginPoint(touch);
     epoch = model.epoch;
     return true;
+  }
+
+  function wipe({ at }) {
+    model.setWipe((at[0] + 0.5) / model.size[0]);
   }
 
   function leave() {
@@ -171,6 +179,8 @@ export function createGestures(model, say) {
     },
     /** The pointer is over this place with nothing pressed. */
     hover(touch) {
+      if (model.shown === "wipe") return wipe(touch);
+      if (model.shown !== "source") return undefined;
       if (model.pending) return model.preview(withPair(model.settled, model.pending, clamped(touch.at)));
       return model.setHover(model.tool === "erase" ? erasableAt(touch) : hitAt(touch)?.ref ?? null);
     },

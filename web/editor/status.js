@@ -18,6 +18,7 @@ const NAMES = {
 export function statusOf(model, word) {
   const plain = (text) => ({ text, warning: false });
   const warning = (text) => ({ text, warning: true });
+  if (model.refusal) return warning(model.refusal);
   if (model.readOnly) return warning(model.readOnly);
   if (!model.size) return plain("");
   const failure = model.failures.get(model.position);
@@ -27,6 +28,7 @@ export function statusOf(model, word) {
   }
   const problem = model.draft ? null : firstProblem(model.settled, model.size);
   if (problem) return warning(word(...problem));
+  if (model.shown !== "source") return plain(word(model.shown === "wipe" ? "wipeHint" : "afterHint"));
   const held = model.editPosition >= 0 || isEmpty(model.settled);
   if (!held) return warning(word("notInClip", { frame: model.settled.frame }));
   if (model.pending && !model.selection) return plain(word("nowTarget"));
@@ -42,7 +44,7 @@ export function statusOf(model, word) {
 }
 
 function aboutTracks(model, word) {
-  if (!model.tracks) return null;
+  if (!model.tracks || isEmpty(model.settled)) return null;
   if (!sameSize(model.tracks.size, model.size)) return { text: word("tracksOtherSize"), warning: true };
   if (!model.tracksAreCurrent) return { text: word("stale"), warning: true };
   return model.onEditFrame || !model.tracked.length ? null : { text: word("correct"), warning: false };

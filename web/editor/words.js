@@ -50,8 +50,8 @@ const EN = {
   elsewhere: "Points are on frame {frame}",
   notInClip: "Points are on frame {frame}, which this clip does not hold",
   goThere: "To frame {frame}",
-  moveHere: "Set points here",
-  moveHereTitle: "Use all points on this frame instead, at the same places",
+  moveHere: "Move all points to this frame",
+  moveHereTitle: "All points are then set on this frame, at the same places; tracks start from here",
   movedHere: "All points moved to frame {frame}",
   correct: "Drag a tracked handle to correct it",
   stale: "Tracks made before the last edit",
@@ -62,6 +62,15 @@ const EN = {
   cancel: "Cancel",
   textLabel: "The instruction as JSON",
   inLargeView: "Being edited in the large view",
+  before: "Before",
+  beforeTitle: "The clip as it is (R)",
+  after: "After",
+  afterTitle: "What the last run made (R)",
+  wipe: "Wipe",
+  wipeTitle: "Before on the left, after on the right of a line (R)",
+  compare: "Before and after",
+  afterHint: "After the drag; take a tool or press Before to go on editing",
+  wipeHint: "Move over the picture: before on the left, after on the right",
 };
 
 const ZH = {
@@ -113,7 +122,7 @@ const ZH = {
   elsewhere: "点在第 {frame} 帧上",
   notInClip: "点在第 {frame} 帧上，当前片段不包含该帧",
   goThere: "前往第 {frame} 帧",
-  moveHere: "在此设置点",
+  moveHere: "将所有点移到此帧",
   moveHereTitle: "改为在此帧上使用所有点，位置不变",
   movedHere: "所有点已移到第 {frame} 帧",
   correct: "拖动跟踪的手柄进行校正",
@@ -125,6 +134,15 @@ const ZH = {
   cancel: "取消",
   textLabel: "JSON 形式的指令",
   inLargeView: "正在大视图中编辑",
+  before: "拖拽前",
+  beforeTitle: "原始画面 (R)",
+  after: "拖拽后",
+  afterTitle: "上次运行的结果 (R)",
+  wipe: "对比",
+  wipeTitle: "线左为原始画面，线右为结果 (R)",
+  compare: "拖拽前后",
+  afterHint: "拖拽后的结果；选择工具或按“拖拽前”继续编辑",
+  wipeHint: "在画面上移动：左为拖拽前，右为拖拽后",
 };
 
 /**
