@@ -102,6 +102,7 @@ export function createEditor(host) {
     gestures, surface, view: () => viewport.view, zoom: viewport.zoom, pan: viewport.pan,
     spaceHeld: () => keys.spaceHeld(), begun: () => timeline.stop(), left: () => model.setHover(null),
     touched: (point) => { model.finger = point; },
+    takesSecond: () => model.tool === "object" && model.canEdit,
   }, signal);
   const keys = listenToKeys(panel, surface.canvas, createKeyActions({
     model, gestures, pointers, viewport, timeline, sayer, surface, large, text: () => toggleText(!text.open), word,

@@ -9,7 +9,7 @@ import {
 import { areCurrent, trackedHandles } from "./tracks.js";
 import { clampToFrame } from "./view.js";
 
-export const TOOLS = ["pair", "mask", "pin", "erase"];
+export const TOOLS = ["pair", "mask", "pin", "erase", "object"];
 
 /**
  * A model without clip and points.

@@ -3,9 +3,10 @@
 import { isEmpty, sameSize } from "./instruction.js";
 import { firstProblem } from "./validate.js";
 
-const HINTS = { pair: "start", mask: "maskHint", pin: "pinHint", erase: "eraseHint" };
+const HINTS = { pair: "start", mask: "maskHint", pin: "pinHint", erase: "eraseHint", object: "objectHint" };
 const NAMES = {
   handle: "handleAt", target: "targetAt", mask: "maskAt", pin: "pinAt", correction: "correctionAt", track: "trackAt",
+  on: "onAt", off: "offAt",
 };
 
 /**
@@ -39,7 +40,7 @@ export function statusOf(model, word) {
   if (tracks) return tracks;
   if (!model.onEditFrame) return plain(word("elsewhere", { frame: model.settled.frame }));
   if (model.message) return plain(model.message);
-  if (isEmpty(model.instruction) || model.tool === "erase") return plain(word(HINTS[model.tool]));
+  if (isEmpty(model.instruction) || ["erase", "object"].includes(model.tool)) return plain(word(HINTS[model.tool]));
   return plain(counts(model, word));
 }
 
