@@ -19,7 +19,8 @@ READ = [
     '\n {"frame": 7, "size": [3, 4]}\n',
     '{"pairs": [], "object": {}}',
     '{"pairs": [], "object": {"on": [[1, 2.5]], "box": [1, 2, 30, 40.5], "off": [{"x": 1, "y": 2}]}}',
-    "{'object': {'strokes': [{'points': [[1, 2], [3, 4.25]], 'radius': 2.5}, {'points': [[1, 2]], 'radius': 3, 'on': False}]}}",
+    "{'object': {'strokes': [{'points': [[1, 2], [3, 4.25]], 'radius': 2.5}]}}",
+    "{'object': {'strokes': [{'points': [[1, 2]], 'radius': 3, 'on': False}], 'box': None}}",
 ]
 REFUSED = [
     "",
