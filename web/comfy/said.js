@@ -9,6 +9,7 @@ const COLOURS = { plain: "inherit", good: "#35b36a", warning: "#e0a03a", bad: "#
 const LINE = 17;
 const ROOM = 22;
 const LONGEST = 8;
+const PROGRESS = "$$node-text-preview";
 
 /**
  * Has a node of the pack show what its runs say. The element comes with the first words: before a run it takes no room.
@@ -34,6 +35,17 @@ export function addSaid(node, comfy) {
   comfy.updates.add(update);
   after(node, "onRemoved", () => comfy.updates.delete(update));
   after(node, "onAdded", () => comfy.updates.add(update));
+}
+
+/** The line that stood on the node while it was at work; older front ends leave it there. */
+function takeProgressAway(node) {
+  const line = node.widgets.find((widget) => widget.name === PROGRESS);
+  if (line && node.removeWidget) node.removeWidget(line);
+}
+
+/** Makes a node so high, if it is lower. */
+function grow(node, height) {
+  if (node.size[1] < height) node.setSize([node.size[0], height]);
 }
 
 function makeWidget(node) {
@@ -65,8 +77,10 @@ function makeWidget(node) {
       const rows = lines.reduce((sum, text) => sum + Math.max(1, Math.ceil(text.length / wide)), 0);
       height = LINE * Math.min(rows, LONGEST);
       element.style.minHeight = `${height}px`;
-      const least = node.computeSize()[1];
-      if (node.size[1] < least) node.setSize([node.size[0], least]);
+      takeProgressAway(node);
+      grow(node, node.computeSize()[1]);
+      // Where the classic renderer has laid it out is known once it is drawn.
+      requestAnimationFrame(() => requestAnimationFrame(() => grow(node, widget.y + fixed())));
     },
   };
 }

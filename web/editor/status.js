@@ -19,6 +19,8 @@ const NAMES = {
 export function statusOf(model, word) {
   const plain = (text) => ({ text, warning: false });
   const warning = (text) => ({ text, warning: true });
+  // What is wrong with these very points is said in the editor's own words, whose line has no room for the server's.
+  if (model.refusal && !model.settled.pairs.length) return warning(word("nothing"));
   if (model.refusal) return warning(model.refusal);
   if (model.readOnly) return warning(model.readOnly);
   if (!model.size) return plain("");
