@@ -27,6 +27,9 @@ export function createView({ node, text, holder }, comfy) {
   let editor = null;
   let due = false;
   const watch = createWatch(update);
+  /** A picture to set points on while no clip is connected, as a clip. */
+  let pasted = null;
+  let connected = false;
   /** The text, clip and tracks that are shown, as strings. */
   let shown = {};
 
@@ -57,7 +60,7 @@ export function createView({ node, text, holder }, comfy) {
   }
 
   function open() {
-    editor = createEditor({ locale: comfy.locale(), change: write, keysFrom: keepOwnUndo });
+    editor = createEditor({ locale: comfy.locale(), change: write, keysFrom: keepOwnUndo, picture: takePicture });
     shown = {};
     requestAnimationFrame(() => requestAnimationFrame(takePlace));
     holder.replaceChildren(editor.element);
@@ -87,6 +90,18 @@ export function createView({ node, text, holder }, comfy) {
     comfy.capture();
   }
 
+  function takePicture(file) {
+    if (connected) return false;
+    createImageBitmap(file).then((bitmap) => {
+      const { width, height } = bitmap;
+      bitmap.close();
+      const key = `picture ${file.size} ${performance.now()}`;
+      pasted = { key, width, height, fps: 1, indices: [0], frame: () => createImageBitmap(file) };
+      update();
+    }, () => {});
+    return true;
+  }
+
   function setReadOnly(reason) {
     if (reason === shown.readOnly) return; // it would break off what the person is doing
     shown.readOnly = reason;
@@ -101,10 +116,12 @@ export function createView({ node, text, holder }, comfy) {
 
   async function showClip(origin, fed) {
     const run = origin.id && comfy.runs.clip(origin.id);
-    const key = JSON.stringify([origin, run, fed]);
+    connected = origin.kind !== "none";
+    if (connected) pasted = null;
+    const key = JSON.stringify([origin, run, fed, pasted?.key]);
     if (key === shown.clip) return;
     shown.clip = key;
-    const found = await findClip(origin, run, comfy);
+    const found = pasted ? { clip: pasted } : await findClip(origin, run, comfy);
     if (!editor || key !== shown.clip) return;
     if (found.failed) shown.clip = ""; // the next look at the graph tries again
     editor.setClip(found.clip, found.message);

@@ -12,6 +12,7 @@ import { createLarge } from "./large.js";
 import { createMasks } from "./masks.js";
 import { createModel, TOOLS } from "./model.js";
 import { createPainter } from "./painter.js";
+import { listenToPictures } from "./pictures.js";
 import { createPointList } from "./point_list.js";
 import { listenToPointers } from "./pointer.js";
 import { createSayer } from "./sayer.js";
@@ -37,6 +38,7 @@ import { createWords } from "./words.js";
  * @typedef {object} Host
  * @property {(text: string) => void} change takes the new instruction after every finished edit
  * @property {string} [locale] such as "en" or "zh"
+ * @property {(file: Blob) => boolean} [picture] told of a picture that is pasted or dropped; whether it is taken
  * @property {(element: HTMLElement) => void} [keysFrom] told of each element of the page that has the focus when the
  *   editor has it
  */
@@ -107,6 +109,7 @@ export function createEditor(host) {
   const keys = listenToKeys(panel, surface.canvas, createKeyActions({
     model, gestures, pointers, viewport, timeline, sayer, surface, large, text: () => toggleText(!text.open), word,
   }), signal);
+  listenToPictures(panel, host.picture, signal);
   for (const type of ["pointerdown", "mousedown", "dblclick"]) {
     panel.addEventListener(type, (event) => event.stopPropagation(), { signal }); // the graph would drag the node
   }
