@@ -33,6 +33,7 @@ class Decode(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDecode",
+            **sockets.found_by("drag result", "sample", "denoise", "inpaint"),
             display_name="Decode (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Denoises the clip with its offsets and lays the edited region back into the source frames.",

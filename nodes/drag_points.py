@@ -22,6 +22,7 @@ class DragPoints(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDragPoints",
+            **sockets.found_by("drag", "points", "handle", "target", "click", "move", "deform", "edit shape"),
             display_name="Drag Points (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Which points go where, set on one frame of the clip, with points that say where the picture "

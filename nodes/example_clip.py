@@ -19,6 +19,7 @@ class ExampleClip(PackNode):
         names = examples.names()
         return io.Schema(
             node_id="DragAVideoExampleClip",
+            **sockets.found_by("demo clip", "sample clip"),
             display_name="Example Clip (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="A clip that comes with the pack, with points that work on it: creature is rendered and fits "

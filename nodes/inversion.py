@@ -25,6 +25,7 @@ class DDIMInversion(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDDIMInversion",
+            **sockets.found_by("invert", "noise", "unsampler"),
             display_name="DDIM Inversion (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Carries every frame up the noise levels, so that denoising gives it back and the drag has "

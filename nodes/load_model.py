@@ -18,6 +18,7 @@ class LoadModel(PackNode):
         checkpoints = [name for name in host.files("checkpoints") if name.endswith(".safetensors")]
         return io.Schema(
             node_id="DragAVideoLoadModel",
+            **sockets.found_by("drag model", "bundled model"),
             display_name="Load Model (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Loads the model that drags: the small one that comes with the pack, a Stable Diffusion 1.x "

@@ -21,6 +21,7 @@ class LoraTuning(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoLoraTuning",
+            **sockets.found_by("train lora", "finetune"),
             display_name="LoRA Tuning (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Tunes the model a little on the clip's frames, so that it keeps what they show (Sec. 4.1). "
@@ -87,6 +88,7 @@ class SaveLora(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoSaveLora",
+            **sockets.found_by("export lora"),
             display_name="Save LoRA (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Writes the tuned LoRA into models/loras, in the format that ComfyUI's own Load LoRA reads.",

@@ -17,6 +17,7 @@ class ModelFromCheckpoint(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoModelFromCheckpoint",
+            **sockets.found_by("drag model", "checkpoint to drag"),
             display_name="Model from Checkpoint (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Makes the model that drags from the three outputs of ComfyUI's own Load Checkpoint, with all "

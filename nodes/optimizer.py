@@ -30,6 +30,7 @@ class LatentOffsetOptimizer(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoLatentOffsetOptimizer",
+            **sockets.found_by("drag", "motion supervision", "drag diffusion"),
             display_name="Latent Offset Optimizer (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Moves the handles to their targets in all frames at once (Sec. 3.3), with a live preview of "

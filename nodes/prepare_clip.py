@@ -68,6 +68,7 @@ class PrepareClip(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoPrepareClip",
+            **sockets.found_by("drag clip", "load clip", "frames to clip", "video frames"),
             display_name="Prepare Clip (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Takes frames of a video or an image batch and fits them to the model. One picture makes an "

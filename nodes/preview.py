@@ -22,6 +22,7 @@ class PreviewPoints(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoPreviewPoints",
+            **sockets.found_by("show points", "draw points"),
             display_name="Preview Points (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Draws handles, targets, pins and the region that may change on every frame. If a point slips "

@@ -31,6 +31,7 @@ class PointSetPropagation(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoPointSetPropagation",
+            **sockets.found_by("track points", "propagate", "follow points", "inpaint mask"),
             display_name="Point-Set Propagation (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Widens each handle to a set of points and finds the sets, targets and masks in every frame "

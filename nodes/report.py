@@ -23,6 +23,7 @@ class DragReport(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDragReport",
+            **sockets.found_by("verdict", "measure", "compare"),
             display_name="Drag Report (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Measures the drag: how far the handles came, what changed outside the mask, how smooth it is, "

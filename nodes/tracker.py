@@ -15,6 +15,7 @@ class TemporalPointTracker(PackNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoTemporalPointTracker",
+            **sockets.found_by("track", "point tracking"),
             display_name="Temporal Point Tracker (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="How the optimiser finds where the handles have come to after each iteration (Sec. 3.4). "

@@ -30,6 +30,7 @@ class TracksIn(PackNode):
         ]  # fmt: skip
         return io.Schema(
             node_id="DragAVideoTracksIn",
+            **sockets.found_by("track", "import tracks", "spline", "cotracker", "ati"),
             display_name="Tracks In (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Makes a drag of paths drawn with other packs (KJNodes' spline editor, ATI, WanTrackToVideo, "
@@ -99,6 +100,7 @@ class TracksOut(PackNode):
         ]  # fmt: skip
         return io.Schema(
             node_id="DragAVideoTracksOut",
+            **sockets.found_by("track", "export tracks", "spline", "wan tracks", "ati"),
             display_name="Tracks Out (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Gives the tracked points to other packs: KJNodes, ATI and WanTrackToVideo, CoTracker, "
