@@ -33,8 +33,8 @@ class LatentOffsetOptimizer(PackNode):
             **sockets.found_by("drag", "motion supervision", "drag diffusion"),
             display_name="Latent Offset Optimizer (Drag-A-Video)",
             category=sockets.CATEGORY,
-            description="Moves the handles to their targets in all frames at once (Sec. 3.3), with a live preview of "
-            "the first frame. A cancelled run goes on where it stopped when it is queued again.",
+            description="Moves the handles to their targets in all frames at once (Sec. 3.3), with a live preview that "
+            "plays a few frames. A cancelled run goes on where it stopped when it is queued again.",
             inputs=[
                 sockets.model_input("The same model, LoRA included, that made the inversion."),
                 sockets.clip_input(),
