@@ -9,11 +9,15 @@ import torch
 from comfy_api.latest import io, ui
 
 from . import host, memory, sockets
-from .base import PackNode, said
+from .base import Level, PackNode, said
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
     from ..dragavideo_core.media.clip import Clip
+
+
+_LEVELS: dict[str, Level] = {"good": "good", "doubtful": "warning", "failed": "bad"}
+"""Of the report's verdict, as the page has them."""
 
 
 class DragReport(PackNode):
@@ -62,10 +66,13 @@ class DragReport(PackNode):
             plot = draw.plot(curves) if run.offsets.distances else torch.ones(64, 64, 3)
             sheet, plot = host.image(sheet[None]), host.image(plot[None])
         shown = ui.PreviewImage(sheet, cls=cls).as_dict()
-        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,), **said(*_lines(report))})
+        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,), **_words(report)})
 
 
-def _lines(report: dict[str, Any]) -> list[str]:
-    """What a person wants to know first."""
+def _words(report: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants to know first, for the node and for the editor."""
+    verdict = report.get("verdict")
+    if verdict is not None:
+        return said(*verdict["lines"], level=_LEVELS[verdict["level"]])
     before, after = (statistics.mean(report[f"distance_{when}_px"]) for when in ("before", "after"))
-    return [f"distance to the target: {before:.1f} px before, {after:.1f} px now"]
+    return said(f"distance to the target: {before:.1f} px before, {after:.1f} px now")

@@ -224,6 +224,26 @@ def test_a_pasted_picture_stands_in_for_a_clip(front: FrontEnd) -> None:
 
 
 @in_few
+def test_what_a_node_refuses_stands_in_the_editor_until_the_next_edit(front: FrontEnd) -> None:
+    front.new_workflow()
+    loader = front.add("LoadImage", -1500, 0, image="odd.png")
+    _, node = chain(front, loader)
+    shown = front.add("PreviewAny", 600, 0)
+    front.connect(node, 1, shown, "source")
+    front.set(node, "rescale", False)
+    front.set(node, "instruction", PAIR)
+    front.command("Comfy.QueuePrompt")
+    said = front.editors.last.locator(".line")
+    said.filter(has_text="The instruction was made for a clip of 320x180 pixels").wait_for()
+    front.page.wait_for_timeout(300)
+    while front.page.locator(".p-dialog-mask").count():
+        front.page.keyboard.press("Escape")
+        front.settle()
+    front.set(node, "instruction", '{"pairs": [{"handle": [10, 20], "target": [30, 20]}]}')
+    says(front, "Drags: 1, mask points: 0, pins: 0")
+
+
+@in_few
 def test_example_and_its_points(front: FrontEnd) -> None:
     front.new_workflow()
     example = front.add("DragAVideoExampleClip", -400, 0)

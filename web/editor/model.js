@@ -6,6 +6,7 @@ import { pointsOf, pointsOnOtherFrame } from "./hits.js";
 import {
   clipPosition, EMPTY, isEmpty, parseInstruction, sameSize, scaledTo, writeInstruction,
 } from "./instruction.js";
+import { resultActions } from "./results.js";
 import { areCurrent, trackedHandles } from "./tracks.js";
 import { clampToFrame } from "./view.js";
 
@@ -170,30 +171,7 @@ export function createModel(change, refresh) {
       [model.position, model.selection, model.hover] = [wanted, null, null];
       refresh();
     },
-    setResult(result) {
-      model.result = result;
-      if (!model.canCompare) model.shown = "source";
-      refresh();
-    },
-    show(what) {
-      if (what !== "source" && !model.canCompare) return;
-      forgetGesture();
-      [model.shown, model.selection, model.hover] = [what, null, null];
-      refresh();
-    },
-    /** Where the one clip ends and the other begins, 0 to 1 of the width. */
-    setWipe(share) {
-      model.wipe = Math.min(Math.max(share, 0), 1);
-      refresh();
-    },
-    setVerdict(verdict) {
-      model.verdict = verdict;
-      refresh();
-    },
-    setRefusal(message) {
-      model.refusal = message;
-      refresh();
-    },
+    ...resultActions(() => model, forgetGesture, refresh),
     setTool(tool) {
       model.tool = tool;
       model.shown = "source";
@@ -226,13 +204,13 @@ export function createModel(change, refresh) {
       if (writeInstruction(next) !== writeInstruction(before)) record(pushed(history, next));
       refresh();
     },
-    /** Takes a whole instruction, of its own size if it names one, as an edit. */
     /** Why nothing can be edited, "" where it can. What came from elsewhere meanwhile is nothing to undo. */
     setReadOnly(reason) {
       if (Boolean(reason) !== Boolean(model.readOnly)) [history, atFirst] = [startHistory(history.present), true];
       model.readOnly = reason;
       model.cancel();
     },
+    /** Takes a whole instruction, of its own size if it names one, as an edit. */
     replace(instruction) {
       if (model.readOnly) return;
       forgetGesture();

@@ -9,7 +9,7 @@ const EN = {
   pin: "Pin: this stays where it is (3)",
   erase: "Erase points (4)",
   object: "Object: click on it, right-click (Alt) beside it, swipe to paint, Shift for a box (5)",
-  objectHint: "Click on the object; right-click or Alt where it is not; swipe to paint; Shift for a box",
+  objectHint: "Click on it; right-click (Alt) beside it; swipe paints; Shift: a box",
   onAt: "The object is at {x}, {y}",
   offAt: "The object is not at {x}, {y}",
   undo: "Undo (Ctrl+Z)",
