@@ -49,6 +49,7 @@ class ProgressBars:
         total: int,
         *,
         loss: float | None = None,
+        distance: float | None = None,
         preview: Callable[[], Tensor] | None = None,
     ) -> None:
         if self._bar is None or stage != self._stage:

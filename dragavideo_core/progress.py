@@ -22,6 +22,7 @@ class Progress(Protocol):
         total: int,
         *,
         loss: float | None = None,
+        distance: float | None = None,
         preview: Callable[[], Tensor] | None = None,
     ) -> None:
         """Report `done` of `total` units of `stage`.
@@ -30,7 +31,9 @@ class Progress(Protocol):
             stage: short name, e.g. "inversion"; the same string through the whole stage.
             done, total: 0 <= done <= total, in units of the stage's choosing.
             loss: the newest loss, where the stage has one.
-            preview: gives one frame [H, W, 3], float 0-1, on the CPU. It may cost a decode: call it only to show it.
+            distance: how far the dragged points still are from their targets, mean, working px; where known.
+            preview: gives a few frames [F, H, W, 3] of the clip as it is by now, in their order, float 0-1, on the
+                CPU. It may cost as many decodes: call it only to show them.
         """
 
 
@@ -40,6 +43,7 @@ def silent(
     total: int,
     *,
     loss: float | None = None,
+    distance: float | None = None,
     preview: Callable[[], Tensor] | None = None,
 ) -> None:
     """A `Progress` that reports nothing and never cancels."""

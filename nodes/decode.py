@@ -8,27 +8,37 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import InputImpl, Types, io
 
-from . import host, memory, sockets
+from . import host, memory, sockets, source_branch
+from .base import PackNode, listed, said
+from .for_editor import playing, result_shown
+from .progress import HostProgress
 
 if TYPE_CHECKING:
+    from ..dragavideo_core.decoding.decode import Decoded
     from ..dragavideo_core.drag.offsets import LatentOffsets
     from ..dragavideo_core.inversion.invert import Inversion
     from ..dragavideo_core.media.clip import Clip
+    from ..dragavideo_core.model.drag_model import DragModel
+    from ..dragavideo_core.progress import Progress
     from ..dragavideo_core.propagation.point_sets import PointSets
+    from ..dragavideo_core.settings import DecodeSettings
 
 _SWITCH = {"preset": None, "on": True, "off": False}
 
 
-class Decode(io.ComfyNode):
+class Decode(PackNode):
     """Gives the edited clip."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDecode",
+            **sockets.found_by("drag result", "sample", "denoise", "inpaint"),
             display_name="Decode (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Denoises the clip with its offsets and lays the edited region back into the source frames.",
+            # A run can end here: the node plays what it made.
+            is_output_node=True,
             inputs=[
                 sockets.model_input("The same model, LoRA included, that the offsets were made with."),
                 sockets.clip_input(),
@@ -83,6 +93,9 @@ class Decode(io.ComfyNode):
                 io.Latent.Output(display_name="latent", tooltip="The edited latents, as VAE Encode would give them."),
                 io.Float.Output(display_name="fps", tooltip="Frames a second."),
                 sockets.Result.Output(display_name="result", tooltip="For Drag Report."),
+                io.Image.Output(
+                    display_name="before", tooltip="The frames before the drag: with images a pair for Image Compare."
+                ),
             ],
         )
 
@@ -101,7 +114,6 @@ class Decode(io.ComfyNode):
         micro_batch: int,
         detail: str = "preset",
     ) -> io.NodeOutput:
-        from ..dragavideo_core.decoding.decode import decode_drag
         from ..dragavideo_core.pipeline import finished_frames
         from ..dragavideo_core.results.result import DragResult
 
@@ -112,12 +124,12 @@ class Decode(io.ComfyNode):
             settings = replace(settings, feather_px=feather_px)
         settings = replace(settings, micro_batch=micro_batch or settings.micro_batch)
         preset = replace(model.drag.preset, decode=settings)
-        progress = host.HostProgress()
+        progress = HostProgress(reference=1, decode=3)
         with memory.running(model, clip, 2 * settings.micro_batch) as drag:
             decoded = memory.halving(
                 model,
                 settings.micro_batch,
-                lambda count: decode_drag(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
+                lambda count: _decoded(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
             )
             frames = finished_frames(clip, decoded, point_sets, offsets, settings)
             latents = decoded.latents / float(drag.vae.config.scaling_factor)
@@ -137,4 +149,39 @@ class Decode(io.ComfyNode):
                 {"samples": host.image(latents)},
                 clip.fps,
                 run,
+                clip.source.clone(),
+                ui={**playing(frames, clip.fps, cls), **result_shown(clip, frames), **said(_settings_line(settings))},
             )
+
+
+def _decoded(
+    drag: DragModel, inversion: Inversion, offsets: LatentOffsets, settings: DecodeSettings, progress: Progress
+) -> Decoded:
+    """`decode_drag`, without doing again what an earlier drag of the same inversion has done.
+
+    Where the branches look at each other the source branch has to run along, and only its picture is kept.
+    """
+    from ..dragavideo_core.decoding.decode import decode_drag
+    from ..dragavideo_core.inversion.reference import reference_chain
+
+    way = (offsets.visits, settings.cross_branch, settings.micro_batch)
+    known = source_branch.recall(drag, inversion, way)
+    chain = known.chain if known is not None else {}
+    if not chain and not settings.cross_branch:
+        chain = reference_chain(drag, inversion, offsets.visits, settings.micro_batch, progress)
+    decoded = decode_drag(
+        drag,
+        inversion,
+        offsets,
+        settings,
+        progress,
+        reference=chain or None,
+        reconstruction=None if known is None else known.reconstruction,
+    )
+    source_branch.keep(drag, inversion, way, source_branch.SourceBranch(chain, decoded.reconstruction))
+    return decoded
+
+
+def _settings_line(settings: DecodeSettings) -> str:
+    on = [name for name in ("composite", "cross_branch", "smoothing", "detail") if getattr(settings, name)]
+    return f"on: {listed(on) or 'nothing'}; border {settings.feather_px:g} px"

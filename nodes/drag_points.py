@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from . import memory, sockets
+from . import host, memory, sockets
+from .base import PackNode, refused
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
 EMPTY = '{"version": 1, "frame": 0, "pairs": [], "mask_points": [], "pinned_points": []}'
 
 
-class DragPoints(io.ComfyNode):
+class DragPoints(PackNode):
     """Gives DRAGAVIDEO_POINTS, checked against the clip."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDragPoints",
+            **sockets.found_by("drag", "points", "handle", "target", "click", "move", "deform", "edit shape"),
             display_name="Drag Points (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Which points go where, set on one frame of the clip, with points that say where the picture "
@@ -41,11 +43,25 @@ class DragPoints(io.ComfyNode):
                     "in the picture. Off: another size is an error.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
             outputs=[
                 sockets.Points.Output(display_name="points", tooltip="The drag, for Point-Set Propagation."),
                 io.String.Output(display_name="json", tooltip="The same as JSON, checked and tidied."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, instruction: str | None) -> str | bool:
+        """Refuse a text without a drag before anything is run; a linked one is only known later."""
+        from ..dragavideo_core.instruction.checks import check_pairs
+        from ..dragavideo_core.instruction.parsing import parse_instruction
+
+        if instruction is None:
+            return True
+        answer = refused(lambda: check_pairs(parse_instruction(instruction)))
+        if answer is not True:
+            host.tell("dragavideo_refused", {"node": cls.hidden.unique_id, "message": answer})
+        return answer
 
     @classmethod
     def execute(cls, clip: Clip, instruction: str, rescale: bool) -> io.NodeOutput:

@@ -6,11 +6,12 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.instruction import examples
 from . import host, memory, sockets
-from .for_editor import clip_shown
-from .prepare_clip import working_size
+from .base import PackNode, said
+from .for_editor import clip_shown, file_frames
+from .prepare_clip import taken_line, working_size
 
 
-class ExampleClip(io.ComfyNode):
+class ExampleClip(PackNode):
     """Gives a DRAGAVIDEO_CLIP and its instruction."""
 
     @classmethod
@@ -18,6 +19,7 @@ class ExampleClip(io.ComfyNode):
         names = examples.names()
         return io.Schema(
             node_id="DragAVideoExampleClip",
+            **sockets.found_by("demo clip", "sample clip"),
             display_name="Example Clip (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="A clip that comes with the pack, with points that work on it: creature is rendered and fits "
@@ -61,4 +63,5 @@ class ExampleClip(io.ComfyNode):
                 chosen.clip, size=working_size(size, model), fit=fit, every=chosen.every, limit=limit or chosen.limit
             )
             text = load_instruction(chosen.instruction).to_json()
-            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps, ui=clip_shown(clip))
+            told = said(taken_line(clip, chosen.every, file_frames(chosen.clip)))
+            return io.NodeOutput(clip, text, host.image(clip.source), clip.fps, ui=clip_shown(clip) | told)

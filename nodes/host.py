@@ -1,22 +1,18 @@
-"""All else that touches the running ComfyUI: progress, preview, cancel, values, routes and folders."""
+"""All else that touches the running ComfyUI: values, routes, messages to the page, and folders."""
 
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import comfy.model_management
-import comfy.utils
 import folder_paths
 import torch
 from torch import Tensor
 
-from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
+from ..dragavideo_core.errors import DragAVideoError
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.audio import Audio
@@ -24,8 +20,6 @@ if TYPE_CHECKING:
     from ..dragavideo_core.settings import Preset
 
 _log = logging.getLogger(__name__)
-_PREVIEW_SHARE = 0.1
-"""Previews may take this share of a stage's time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,52 +28,6 @@ class DragRun:
 
     result: DragResult
     preset: Preset
-
-
-# --- progress ---------------------------------------------------------------------------------------------------------
-
-
-class HostProgress:
-    """A core `Progress`: moves the node's bar, shows previews now and then, and stops when the person cancels."""
-
-    def __init__(self) -> None:
-        self._bar = comfy.utils.ProgressBar(1)
-        self._next_preview = 0.0
-
-    def __call__(
-        self,
-        stage: str,
-        done: int,
-        total: int,
-        *,
-        loss: float | None = None,
-        preview: Callable[[], Tensor] | None = None,
-    ) -> None:
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        self._bar.update_absolute(done, max(total, 1), self._picture(preview))
-
-    def _picture(self, preview: Callable[[], Tensor] | None) -> tuple[str, Any, int] | None:
-        start = time.monotonic()
-        if preview is None or start < self._next_preview:
-            return None
-        try:
-            picture = _pil(preview())
-        except RuntimeError as error:
-            if not ran_out_of_memory(error):
-                raise
-            _log.info("Drag-A-Video: no more previews in this node, they do not fit into memory")
-            self._next_preview = math.inf
-            return None
-        cost = time.monotonic() - start
-        self._next_preview = time.monotonic() + max(1.0, cost / _PREVIEW_SHARE)
-        return "JPEG", picture, 512
-
-
-def _pil(frame: Tensor) -> Any:
-    from PIL import Image
-
-    pixels = (frame.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-    return Image.fromarray(pixels)
 
 
 # --- values across the border -----------------------------------------------------------------------------------------
@@ -112,6 +60,35 @@ def audio_in(audio: dict[str, Any] | None) -> Audio | None:
 def audio_out(audio: Audio | None) -> dict[str, Any] | None:
     """The core's sound as ComfyUI's AUDIO."""
     return None if audio is None else {"waveform": audio.waveform[None].clone(), "sample_rate": audio.sample_rate}
+
+
+# --- messages to the page ---------------------------------------------------------------------------------------------
+
+
+def running_node() -> str | None:
+    """The id of the node that is being run."""
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return None if context is None else str(context.node_id)
+
+
+def say(text: str) -> None:
+    """Show a text on the node that is being run; nothing where no server or no node is."""
+    from server import PromptServer
+
+    node, running = running_node(), getattr(PromptServer, "instance", None)
+    if node is not None and running is not None:
+        running.send_progress_text(text, node, running.client_id)
+
+
+def tell(event: str, about: dict[str, Any]) -> None:
+    """Send an event to every page; nothing where no server is."""
+    from server import PromptServer
+
+    running = getattr(PromptServer, "instance", None)
+    if running is not None:
+        running.send_sync(event, about)
 
 
 # --- routes -----------------------------------------------------------------------------------------------------------

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
+from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets
+from .base import PackNode, said
+from .optimizer import chosen_preset
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
+    from ..dragavideo_core.settings import Preset
 
 
-class DDIMInversion(io.ComfyNode):
+class DDIMInversion(PackNode):
     """Gives a DRAGAVIDEO_INVERSION."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDDIMInversion",
+            **sockets.found_by("invert", "noise", "unsampler"),
             display_name="DDIM Inversion (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Carries every frame up the noise levels, so that denoising gives it back and the drag has "
@@ -37,6 +44,7 @@ class DDIMInversion(io.ComfyNode):
                 ),
                 sockets.micro_batch_input(4, "Frames that are inverted"),
             ],
+            hidden=[io.Hidden.prompt],
             outputs=[
                 sockets.Inversion.Output(display_name="inversion", tooltip="For propagation, optimiser and decoding.")
             ],
@@ -46,11 +54,37 @@ class DDIMInversion(io.ComfyNode):
     def execute(cls, model: memory.HostModel, clip: Clip, prompt: str, steps: int, micro_batch: int) -> io.NodeOutput:
         from ..dragavideo_core.inversion.invert import invert
 
-        progress = host.HostProgress()
+        steps = steps or model.drag.preset.inversion_steps
+        _check_steps(steps, model.drag.preset, cls.hidden.prompt or {})
+        progress = HostProgress(encoding=1, inversion=5)
         with memory.running(model, clip, micro_batch) as drag:
-            steps = steps or drag.preset.inversion_steps
             refinements = drag.preset.inversion_refinements
             inversion = memory.halving(
                 model, micro_batch, lambda count: invert(drag, clip, steps, prompt, count, progress, refinements)
             )
-        return io.NodeOutput(inversion)
+        return io.NodeOutput(inversion, ui=said(f"{steps} of {inversion.schedule.num_steps} steps"))
+
+
+def _check_steps(steps: int, own: Preset, prompt: Mapping[str, Any]) -> None:
+    """Refuse too few steps for the optimisers of the graph that take this inversion, before it is paid for.
+
+    Args:
+        own: the settings that go with the model.
+        prompt: the graph that is run, in API form; values that are linked are only known later.
+
+    Raises:
+        DragAVideoError: an optimiser starts above `steps`.
+    """
+    node = host.running_node()
+    for taker in prompt.values():
+        inputs = taker.get("inputs", {})
+        literal = [inputs.get(name) for name in ("preset", "custom")]
+        ours = taker.get("class_type") == "DragAVideoLatentOffsetOptimizer" and node is not None
+        if not ours or inputs.get("inversion") != [node, 0] or not all(isinstance(v, str) for v in literal):
+            continue
+        top = max(chosen_preset(own, *literal).drag.steps, default=0)
+        if top > steps:
+            raise DragAVideoError(
+                f"{steps} steps are inverted, but Latent Offset Optimizer starts at step {top}; set steps of DDIM "
+                f"Inversion to {top} or more, or choose another preset there."
+            )

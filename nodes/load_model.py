@@ -5,11 +5,12 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import host, memory, sockets
+from .base import PackNode
 
 _FOLDER = "diffusers/"
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(PackNode):
     """Gives a DRAGAVIDEO_MODEL."""
 
     @classmethod
@@ -17,6 +18,7 @@ class LoadModel(io.ComfyNode):
         checkpoints = [name for name in host.files("checkpoints") if name.endswith(".safetensors")]
         return io.Schema(
             node_id="DragAVideoLoadModel",
+            **sockets.found_by("drag model", "bundled model"),
             display_name="Load Model (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Loads the model that drags: the small one that comes with the pack, a Stable Diffusion 1.x "

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from . import host, memory, sockets
+from .base import PackNode
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
 
 
-class LoraTuning(io.ComfyNode):
+class LoraTuning(PackNode):
     """Gives the model with a LoRA of the clip, and the LoRA."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoLoraTuning",
+            **sockets.found_by("train lora", "finetune"),
             display_name="LoRA Tuning (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Tunes the model a little on the clip's frames, so that it keeps what they show (Sec. 4.1). "
@@ -67,7 +70,7 @@ class LoraTuning(io.ComfyNode):
         from ..dragavideo_core.settings import LoraSettings
 
         settings = LoraSettings(iterations, rank, learning_rate, batch_size, seed)
-        progress = host.HostProgress()
+        progress = HostProgress(encoding=1, lora=20)
         with memory.running(model, clip, min(micro_batch, batch_size), gradients=True) as drag:
             count = len(clip.frames)
             latents = drag.encode(clip.frames, lambda i: progress("encoding", i + 1, count))
@@ -78,13 +81,14 @@ class LoraTuning(io.ComfyNode):
         return io.NodeOutput(model.with_drag(tuned), lora)
 
 
-class SaveLora(io.ComfyNode):
+class SaveLora(PackNode):
     """Writes a LoRA into models/loras."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoSaveLora",
+            **sockets.found_by("export lora"),
             display_name="Save LoRA (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Writes the tuned LoRA into models/loras, in the format that ComfyUI's own Load LoRA reads.",

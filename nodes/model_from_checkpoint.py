@@ -7,15 +7,17 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import memory, sockets
+from .base import PackNode
 
 
-class ModelFromCheckpoint(io.ComfyNode):
+class ModelFromCheckpoint(PackNode):
     """Gives a DRAGAVIDEO_MODEL from MODEL, CLIP and VAE; these stay as they are."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoModelFromCheckpoint",
+            **sockets.found_by("drag model", "checkpoint to drag"),
             display_name="Model from Checkpoint (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Makes the model that drags from the three outputs of ComfyUI's own Load Checkpoint, with all "

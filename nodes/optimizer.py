@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
-from . import host, memory, sockets, unfinished
+from . import memory, sockets, unfinished
+from .base import PackNode, listed, said
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.drag.offsets import LatentOffsets
@@ -21,17 +23,18 @@ if TYPE_CHECKING:
 OWN, PAPER, CUSTOM = "model's own", "paper", "custom"
 
 
-class LatentOffsetOptimizer(io.ComfyNode):
+class LatentOffsetOptimizer(PackNode):
     """Gives DRAGAVIDEO_OFFSETS."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoLatentOffsetOptimizer",
+            **sockets.found_by("drag", "motion supervision", "drag diffusion"),
             display_name="Latent Offset Optimizer (Drag-A-Video)",
             category=sockets.CATEGORY,
-            description="Moves the handles to their targets in all frames at once (Sec. 3.3), with a live preview of "
-            "the first frame. A cancelled run goes on where it stopped when it is queued again.",
+            description="Moves the handles to their targets in all frames at once (Sec. 3.3), with a live preview that "
+            "plays a few frames. A cancelled run goes on where it stopped when it is queued again.",
             inputs=[
                 sockets.model_input("The same model, LoRA included, that made the inversion."),
                 sockets.clip_input(),
@@ -110,7 +113,7 @@ class LatentOffsetOptimizer(io.ComfyNode):
         # the model as well: other weights, other latents.
         rule = replace(settings, iterations=0, micro_batch=1)
         key = fingerprint(inversion, point_sets, rule, tracker, clip.geometry, resume)
-        progress = host.HostProgress()
+        progress = HostProgress(reference=1, reference_features=1, warm_start=2, latent_offsets=20)
         with memory.running(model, clip, settings.micro_batch, gradients=True) as drag:
 
             def optimise(count: int) -> LatentOffsets:
@@ -127,7 +130,12 @@ class LatentOffsetOptimizer(io.ComfyNode):
                     progress=progress,
                 )
 
-            return io.NodeOutput(memory.halving(model, settings.micro_batch, optimise))
+            offsets = memory.halving(model, settings.micro_batch, optimise)
+        done = f"{offsets.iterations} of {settings.iterations} iterations at step {listed(settings.steps)}"
+        told = [f"{done}, warm start: {settings.warm_start}"]
+        if preset != CUSTOM and custom.strip() not in ("", "{}"):
+            told.append(f"The custom settings are not used: preset is {preset}.")
+        return io.NodeOutput(offsets, ui=said(*told, level="plain" if len(told) == 1 else "warning"))
 
 
 def chosen_preset(own: Preset, name: str, custom: str) -> Preset:

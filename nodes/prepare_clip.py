@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import InputImpl, io
@@ -12,7 +12,11 @@ from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets
-from .for_editor import clip_shown
+from .base import PackNode, counted, said
+from .for_editor import clip_shown, file_frames
+
+if TYPE_CHECKING:
+    from ..dragavideo_core.media.clip import Clip
 
 DEFAULT_SIZE = 512
 _log = logging.getLogger(__name__)
@@ -43,13 +47,34 @@ def whole_file(video: Any) -> str | None:
     return None if cut else path
 
 
-class PrepareClip(io.ComfyNode):
+VideoInfo = io.Custom("VHS_VIDEOINFO")
+"""What VideoHelperSuite tells of a video: a dictionary."""
+
+
+def info_rate(info: Any) -> float | None:
+    """Frames a second of the pictures that were loaded, where such a dictionary says it."""
+    rate = info.get("loaded_fps") if isinstance(info, dict) else None
+    return float(rate) if isinstance(rate, (int, float)) and rate > 0 else None
+
+
+def taken_line(clip: Clip, every: int, count: int | None) -> str:
+    """Such as "16 of 48 frames, every 3rd: 8 fps"; `count` frames came in, where that is known."""
+    taken = counted(len(clip.frame_indices) if count is None else count, "frame")
+    taken = taken if count is None else f"{len(clip.frame_indices)} of {taken}"
+    ending = "th" if every % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(every % 10, "th")
+    steps = "" if every == 1 else f", every {every}{ending}"
+    width, height = clip.geometry.working_size
+    return f"{taken}{steps}: {clip.fps:.4g} fps, worked on at {width}x{height}"
+
+
+class PrepareClip(PackNode):
     """Gives a DRAGAVIDEO_CLIP from IMAGE or VIDEO."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoPrepareClip",
+            **sockets.found_by("drag clip", "load clip", "frames to clip", "video frames"),
             display_name="Prepare Clip (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Takes frames of a video or an image batch and fits them to the model. One picture makes an "
@@ -67,13 +92,18 @@ class PrepareClip(io.ComfyNode):
                     "video", optional=True, tooltip="A VIDEO, for example of Load Video; brings rate and sound along."
                 ),
                 io.Audio.Input("audio", optional=True, tooltip="Sound that begins with the first frame."),
+                VideoInfo.Input(
+                    "video_info",
+                    optional=True,
+                    tooltip="The last output of VideoHelperSuite's Load Video: its frame rate, in place of fps.",
+                ),
                 io.Float.Input(
                     "fps",
                     default=24.0,
                     min=0.01,
                     max=240.0,
                     step=0.01,
-                    tooltip="Frame rate of images. A VIDEO knows its own.",
+                    tooltip="Frame rate of images. A VIDEO and video_info know their own.",
                 ),
                 io.Int.Input("start", default=0, min=0, max=1000000, tooltip="First frame to take, counted from 0."),
                 io.Int.Input(
@@ -108,12 +138,14 @@ class PrepareClip(io.ComfyNode):
         images: Tensor | None = None,
         video: Any = None,
         audio: dict[str, Any] | None = None,
+        video_info: Any = None,
         model: memory.HostModel | None = None,
     ) -> io.NodeOutput:
         from ..dragavideo_core.media.clip import load_clip, prepare_clip
 
         if (images is None) == (video is None):
             raise DragAVideoError("Connect either images or video to Prepare Clip, one of the two.")
+        fps = info_rate(video_info) or fps
         path = None if video is None else whole_file(video)
         if video is not None and path is None:
             parts = video.get_components()
@@ -125,4 +157,6 @@ class PrepareClip(io.ComfyNode):
             clip = prepare_clip(images, fps, **options) if path is None else load_clip(path, **options)
             for note in clip.notes:
                 _log.warning("Drag-A-Video, %s: %s", clip.name, note)
-            return io.NodeOutput(clip, host.image(clip.source), clip.fps, ui=clip_shown(clip))
+            count = file_frames(Path(path)) if path is not None else None if images is None else len(images)
+            told = said(taken_line(clip, every, count))
+            return io.NodeOutput(clip, host.image(clip.source), clip.fps, ui=clip_shown(clip) | told)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from . import host, memory, sockets
+from .base import PackNode
+from .for_editor import playing
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 
-class PreviewPoints(io.ComfyNode):
+class PreviewPoints(PackNode):
     """Gives an IMAGE and shows it."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoPreviewPoints",
+            **sockets.found_by("show points", "draw points"),
             display_name="Preview Points (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Draws handles, targets, pins and the region that may change on every frame. If a point slips "
@@ -39,7 +42,7 @@ class PreviewPoints(io.ComfyNode):
         check_frames(clip, point_sets)
         with memory.computing():
             pictures = host.image(overlay(clip.source, point_sets))
-        return io.NodeOutput(pictures, ui=ui.PreviewImage(pictures, cls=cls))
+        return io.NodeOutput(pictures, ui=playing(pictures, clip.fps, cls))
 
 
 def check_frames(clip: Clip, point_sets: PointSets) -> None:

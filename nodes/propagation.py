@@ -10,7 +10,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from . import host, memory, sockets
+from .base import PackNode, said
 from .for_editor import tracks_shown
+from .progress import HostProgress
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
@@ -33,13 +35,14 @@ def _marked(mask: Tensor) -> Tensor:
     return found.masks
 
 
-class PointSetPropagation(io.ComfyNode):
+class PointSetPropagation(PackNode):
     """Gives DRAGAVIDEO_POINT_SETS and the MASK of the region that may change."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoPointSetPropagation",
+            **sockets.found_by("track points", "propagate", "follow points", "inpaint mask"),
             display_name="Point-Set Propagation (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Widens each handle to a set of points and finds the sets, targets and masks in every frame "
@@ -112,7 +115,7 @@ class PointSetPropagation(io.ComfyNode):
         sam_path = None if sam_file == NO_SAM else host.path_of(host.SAMS, sam_file)
         beside = 0 if sam_path is None else sam_path.stat().st_size + _SAM_ACTIVATIONS
         marked = None if mask is None else _marked(mask)
-        progress = host.HostProgress()
+        progress = HostProgress(inversion=4, features=1, propagation=2, object=3, warp=3)
         with memory.running(model, clip, _MICRO_BATCH, beside=beside) as drag:
             sam = None if sam_path is None else sam_segmenter(sam_path, drag.device)
 
@@ -130,4 +133,6 @@ class PointSetPropagation(io.ComfyNode):
                 )
 
             found = memory.halving(model, _MICRO_BATCH, found_with)
-            return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points))
+            side = settings.set_side
+            told = said(f"{side} x {side} points a handle, targets {settings.targets}")
+            return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points) | told)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import statistics
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io, ui
 
 from . import host, memory, sockets
+from .base import Level, PackNode, said
 
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
     from ..dragavideo_core.media.clip import Clip
 
 
-class DragReport(io.ComfyNode):
+_LEVELS: dict[str, Level] = {"good": "good", "doubtful": "warning", "failed": "bad"}
+"""Of the report's verdict, as the page has them."""
+
+
+class DragReport(PackNode):
     """Gives a STRING and two IMAGEs."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoDragReport",
+            **sockets.found_by("verdict", "measure", "compare"),
             display_name="Drag Report (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Measures the drag: how far the handles came, what changed outside the mask, how smooth it is, "
@@ -59,4 +66,13 @@ class DragReport(io.ComfyNode):
             plot = draw.plot(curves) if run.offsets.distances else torch.ones(64, 64, 3)
             sheet, plot = host.image(sheet[None]), host.image(plot[None])
         shown = ui.PreviewImage(sheet, cls=cls).as_dict()
-        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,)})
+        return io.NodeOutput(text, sheet, plot, ui={**shown, "text": (text,), **_words(report)})
+
+
+def _words(report: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants to know first, for the node and for the editor."""
+    verdict = report.get("verdict")
+    if verdict is not None:
+        return said(*verdict["lines"], level=_LEVELS[verdict["level"]])
+    before, after = (statistics.mean(report[f"distance_{when}_px"]) for when in ("before", "after"))
+    return said(f"distance to the target: {before:.1f} px before, {after:.1f} px now")

@@ -13,9 +13,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
@@ -23,9 +22,7 @@ from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
 from ..dragavideo_core.files import is_file, short_name
 from ..dragavideo_core.instruction import examples
 from . import folders, host
-
-if TYPE_CHECKING:
-    from ..dragavideo_core.media.frame_store import FrameStore
+from .for_editor import frame_store
 
 DEFAULT_LONGEST = 1280
 _KEEP_SECONDS = 24 * 3600
@@ -75,7 +72,7 @@ def _about_clip(query: Mapping[str, str]) -> web.Response:
     from ..dragavideo_core.media.frame_store import file_version
 
     path = _path(query)
-    table = _told_by_name(path, lambda: _store().table(path))
+    table = _told_by_name(path, lambda: frame_store().table(path))
     about: dict[str, Any] = {
         "width": table.size[0],
         "height": table.size[1],
@@ -98,19 +95,11 @@ def _picture(query: Mapping[str, str]) -> web.Response:
 
     path = _path(query)
     index, longest = _number(query, "index", 0), _number(query, "longest", DEFAULT_LONGEST)
-    picture = _told_by_name(path, lambda: _store().jpeg(path, index, longest))
+    picture = _told_by_name(path, lambda: frame_store().jpeg(path, index, longest))
     # A picture asked for by its file's version never changes.
     known = query.get("version") == file_version(path)
     keep = f"private, max-age={_KEEP_SECONDS}" if known else "no-cache"
     return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": keep})
-
-
-@cache
-def _store() -> FrameStore:
-    """The one store of the server, made when it is first needed."""
-    from ..dragavideo_core.media.frame_store import FrameStore
-
-    return FrameStore()
 
 
 def _path(query: Mapping[str, str]) -> Path:

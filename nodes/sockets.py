@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 from comfy_api.latest import io
 
 CATEGORY = "Drag-A-Video"
+_KNOWS_ALIASES = "search_aliases" in inspect.signature(io.Schema).parameters
 
 Model = io.Custom("DRAGAVIDEO_MODEL")
 """memory.HostModel"""
@@ -24,6 +28,11 @@ Lora = io.Custom("DRAGAVIDEO_LORA")
 """dragavideo_core.model.lora.LoraWeights"""
 Result = io.Custom("DRAGAVIDEO_RESULT")
 """host.DragRun"""
+
+
+def found_by(*words: str) -> dict[str, Any]:
+    """Further words by which a search finds a node, where the running ComfyUI takes them: older ones know none."""
+    return {"search_aliases": list(words)} if _KNOWS_ALIASES else {}
 
 
 def model_input(tooltip: str = "", optional: bool = False) -> io.Input:

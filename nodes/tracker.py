@@ -5,15 +5,17 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import sockets
+from .base import PackNode
 
 
-class TemporalPointTracker(io.ComfyNode):
+class TemporalPointTracker(PackNode):
     """Gives a DRAGAVIDEO_TRACKER, as KSamplerSelect gives a sampler."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="DragAVideoTemporalPointTracker",
+            **sockets.found_by("track", "point tracking"),
             display_name="Temporal Point Tracker (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="How the optimiser finds where the handles have come to after each iteration (Sec. 3.4). "

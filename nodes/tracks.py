@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
 from . import host, memory, sockets
+from .base import PackNode
 from .preview import check_frames
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ CORE_TRACKS = getattr(io, "Tracks", None)
 """ComfyUI's own TRACKS type, which older versions lack."""
 
 
-class TracksIn(io.ComfyNode):
+class TracksIn(PackNode):
     """Gives DRAGAVIDEO_POINTS from drawn paths."""
 
     @classmethod
@@ -29,6 +30,7 @@ class TracksIn(io.ComfyNode):
         ]  # fmt: skip
         return io.Schema(
             node_id="DragAVideoTracksIn",
+            **sockets.found_by("track", "import tracks", "spline", "cotracker", "ati"),
             display_name="Tracks In (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Makes a drag of paths drawn with other packs (KJNodes' spline editor, ATI, WanTrackToVideo, "
@@ -88,7 +90,7 @@ class TracksIn(io.ComfyNode):
         return io.NodeOutput(points, points.to_json())
 
 
-class TracksOut(io.ComfyNode):
+class TracksOut(PackNode):
     """Gives the sets' middles as tracks that other packs read."""
 
     @classmethod
@@ -98,6 +100,7 @@ class TracksOut(io.ComfyNode):
         ]  # fmt: skip
         return io.Schema(
             node_id="DragAVideoTracksOut",
+            **sockets.found_by("track", "export tracks", "spline", "wan tracks", "ati"),
             display_name="Tracks Out (Drag-A-Video)",
             category=sockets.CATEGORY,
             description="Gives the tracked points to other packs: KJNodes, ATI and WanTrackToVideo, CoTracker, "

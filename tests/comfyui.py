@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACK = "drag-a-video"
 REQUIRED = "DRAGAVIDEO_REQUIRE_COMFYUI"
 """Set by dev.py: without ComfyUI the tests fail rather than being skipped."""
+_TEXT = 3
+"""ComfyUI's number for a binary message that holds a progress text."""
 Graph = dict[str, dict[str, Any]]
 
 
@@ -149,6 +152,14 @@ class Run:
                 return f"{value['node_type']}: {value['exception_message']}"
         return ""
 
+    @property
+    def error_class(self) -> str:
+        """What stands before that message, "" where there is none."""
+        for name, value in self.history["status"]["messages"]:
+            if name == "execution_error":
+                return str(value["exception_type"])
+        return ""
+
     def outputs(self, node: str) -> dict[str, Any]:
         return self.history["outputs"].get(node, {})
 
@@ -192,6 +203,15 @@ class Events:
         finally:
             self._loop.close()
 
+    def _binary(self, data: bytes) -> None:
+        (kind,) = struct.unpack_from(">I", data)
+        if kind != _TEXT:
+            self.pictures += 1
+            return
+        (length,) = struct.unpack_from(">I", data, 4)
+        text = {"node": data[8 : 8 + length].decode(), "text": data[8 + length :].decode()}
+        self.messages.append({"type": "progress_text", "data": text})
+
     async def _listen(self, address: str) -> None:
         import aiohttp
 
@@ -202,7 +222,7 @@ class Events:
                     if message.type == aiohttp.WSMsgType.TEXT:
                         self.messages.append(json.loads(message.data))
                     elif message.type == aiohttp.WSMsgType.BINARY:
-                        self.pictures += 1
+                        self._binary(message.data)
                     self._news.notify_all()
 
 

@@ -91,3 +91,16 @@ def workflow_file(number: int) -> Path:
     """A shipped workflow by the number that its name begins with."""
     (path,) = [path for path in FILES if path.name.startswith(f"{number}_")]
     return path
+
+
+def api_file(path: Path) -> Path:
+    """Where the API form of a shipped workflow lies, for programs that queue it."""
+    return path.parent / "api" / path.name
+
+
+def write_api_files() -> None:
+    """Write the API forms of all shipped workflows anew."""
+    for path in FILES:
+        api_file(path).parent.mkdir(exist_ok=True)
+        text = json.dumps(api_form(load(path)), indent=1, ensure_ascii=False) + "\n"
+        api_file(path).write_text(text, encoding="utf-8")

@@ -133,3 +133,21 @@ class Hand:
         self.mouse.down()
         self.mouse.move(*self.screen.at(end), steps=4)
         self.mouse.up()
+
+
+def learn_screen(front: FrontEnd, node: str) -> Screen:
+    """How source pixels lie on the screen, from two pins that are taken back at once. Clears the points."""
+    editor = front.editors.last
+    box = editor.locator("canvas").last.bounding_box()
+    assert box is not None
+    places = [(round(box["x"] + box["width"] * s), round(box["y"] + box["height"] * s)) for s in (0.4, 0.6)]
+    hand = Hand(front, editor, Screen(np.ones(2), np.zeros(2)))
+    if editor.get_by_role("button", name=re.compile("^Clear")).is_enabled():
+        hand.tool("^Clear")
+    hand.tool("^Pin")
+    for place in places:
+        hand.click(place)
+    pixels = front.instruction(node)["pinned_points"]
+    hand.tool("^Clear")
+    scale = np.subtract(*places) / np.subtract(*pixels)
+    return Screen(scale, np.array(places[0]) - scale * pixels[0])

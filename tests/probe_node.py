@@ -130,6 +130,21 @@ class NoSoundNode:
         return (NoSound(),)
 
 
+class VideoInfoNode:
+    """What VideoHelperSuite's Load Video tells of a video."""
+
+    CATEGORY = "tests"
+    RETURN_TYPES = ("VHS_VIDEOINFO",)
+    FUNCTION = "make"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"rate": ("FLOAT", {})}}
+
+    def make(self, rate):
+        return ({"source_fps": 2 * rate, "loaded_fps": rate},)
+
+
 class MemoryNode:
     """Has the pack's memory management evict to a place where weights are lost, and memory run out."""
 
@@ -172,4 +187,5 @@ NODE_CLASS_MAPPINGS = {
     "TestSdxl": SdxlNode,
     "TestWords": WordsNode,
     "TestNoSound": NoSoundNode,
+    "TestVideoInfo": VideoInfoNode,
 }

@@ -123,7 +123,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("changes", "message"),
     [
         ({"pairs": []}, "only mask points"),
-        ({"pairs": [], "mask_points": []}, "no pairs"),
+        ({"pairs": [], "mask_points": []}, "nothing to drag"),
         ({"pairs": [{"handle": [30, 30], "target": [30, 30]}]}, "from its handle"),
         ({"pairs": [{"handle": [-3, 30], "target": [30, 30]}]}, "outside the frame"),
         ({"pairs": [{"handle": [30, 30], "target": [99, 30]}]}, "outside the frame"),

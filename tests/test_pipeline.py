@@ -137,7 +137,7 @@ def test_propagate_and_reconstruct_alone(model: DragModel) -> None:
 @pytest.mark.parametrize(
     ("instruction", "changes", "message"),
     [
-        (DragInstruction(()), {}, "no pairs"),
+        (DragInstruction(()), {}, "nothing to drag"),
         (DragInstruction((), mask_points=((5.0, 5.0),)), {}, "only mask points"),
         (replace(INSTRUCTION, size=(64, 64)), {}, "64x64"),
         (INSTRUCTION, {"inversion_steps": 3}, "use step 4"),

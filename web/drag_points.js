@@ -1,12 +1,14 @@
-// The point editor of the Drag Points node.
+// What the pack adds to the page: the point editor of Drag Points, and what nodes say of their runs.
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { createRuns } from "./comfy/runs.js";
+import { addSaid } from "./comfy/said.js";
 import { addEditor } from "./comfy/widget.js";
 import { words } from "./comfy/words.js";
 
 const NODE = "DragAVideoDragPoints";
+const PACK = "DragAVideo";
 
 /** Called after the graph has changed or a run has brought something. */
 const updates = new Set();
@@ -37,5 +39,6 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (node.comfyClass === NODE) addEditor(node, comfy);
+    else if (node.comfyClass?.startsWith(PACK)) addSaid(node, comfy);
   },
 });

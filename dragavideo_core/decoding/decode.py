@@ -30,6 +30,8 @@ from ..settings import DecodeSettings
 from .smoothing import smooth_frames
 
 STAGE = "decode"
+_PREVIEWED = 4
+"""Frames of a preview at most."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +144,10 @@ def _noises(
             eps = model.noise(x, step, embedding).cpu()
             for noise, part in zip(noises, eps.chunk(len(branches))):
                 noise[batch] = part
-            clean = model.schedule.clean_of(branches[-1][batch][:1], noises[-1][batch][:1], step)
-            preview = partial(_first_frame, model, clean)
+            few = slice(batch.start, min(batch.stop, batch.start + _PREVIEWED))
+            preview = partial(model.decode, model.schedule.clean_of(branches[-1][few], noises[-1][few], step))
         tick(preview)
     return noises
-
-
-def _first_frame(model: DragModel, latents: Tensor) -> Tensor:
-    return model.decode(latents[:1])[0]
 
 
 def _smooth_latents(model: DragModel, clean: Tensor, parity: int) -> Tensor:

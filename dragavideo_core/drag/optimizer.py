@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ from .warm_start import warm_start_offset
 STAGE = "latent offsets"
 _LOSS_SCALE = 1024.0
 """Keeps small gradients above half precision's smallest number."""
+_PREVIEWED = 4
+"""Frames of a preview at most."""
 
 
 def optimise_offsets(
@@ -147,9 +150,11 @@ def _iterations(problem: DragProblem, result: LatentOffsets, progress: Progress)
     templates = [result.state[f"template.{step}"] for step in problem.steps]
     travelled = result.progress
     for iteration in range(result.iterations, settings.iterations):
+        far = result.distances[-1] if result.distances else None
 
-        def report(loss: float | None = None, done: int = iteration) -> None:
-            progress(STAGE, done, settings.iterations, loss=loss, preview=lambda: _preview(problem, offsets))
+        def report(loss: float | None = None, done: int = iteration, far: float | None = far) -> None:
+            show = partial(_preview, problem, offsets)
+            progress(STAGE, done, settings.iterations, loss=loss, distance=far, preview=show)
 
         passed = _first_pass(problem, offsets, report)
         # Nothing has moved before the first update, unless the latents start warped.
@@ -181,7 +186,7 @@ def _iterations(problem: DragProblem, result: LatentOffsets, progress: Progress)
             },
         )
         yield result
-        report(losses[-1] if losses else None, iteration + 1)
+        report(losses[-1] if losses else None, iteration + 1, result.distances[-1])
 
 
 @dataclass(frozen=True)
@@ -274,9 +279,11 @@ def _gradient(
 
 
 def _preview(problem: DragProblem, offsets: Tensor) -> Tensor:
-    """The clean first frame [H, W, 3] that the network predicts at the lowest selected step."""
+    """A few clean frames [F, H, W, 3], spread over the clip, that the network predicts at the lowest selected step."""
     model, embedding = problem.model, problem.inversion.embedding.to(problem.model.device)
     with torch.no_grad():
-        *_, (_, x, _) = problem.walk(offsets.detach(), slice(0, 1), False, lambda: None)
+        count = offsets.shape[1]
+        frames = slice(0, count, -(-count // min(_PREVIEWED, problem.settings.micro_batch)))
+        *_, (_, x, _) = problem.walk(offsets.detach(), frames, False, lambda: None)
         noise = model.noise(x, problem.steps[-1], embedding)
-        return model.decode(model.schedule.clean_of(x, noise, problem.steps[-1]))[0]
+        return model.decode(model.schedule.clean_of(x, noise, problem.steps[-1]))

@@ -30,6 +30,20 @@ def clip_position(instruction: DragInstruction, clip: Clip) -> int:
     return min(range(len(indices)), key=lambda n: abs(indices[n] - instruction.frame))
 
 
+def check_pairs(instruction: DragInstruction) -> None:
+    """Check that there is something to drag, which needs no clip.
+
+    Raises:
+        DragAVideoError: no pairs.
+    """
+    if not instruction.pairs:
+        what = "are only mask points" if instruction.mask_points else "is nothing to drag"
+        raise DragAVideoError(
+            f"There {what} yet: press on the object in the editor, drag to where it shall go and release (in the "
+            'JSON text, add at least one handle with its target to "pairs").'
+        )
+
+
 def validate_instruction(instruction: DragInstruction, clip: Clip) -> None:
     """Check that an instruction can be carried out on a clip. Corrections on frames that were not taken are no fault.
 
@@ -38,9 +52,7 @@ def validate_instruction(instruction: DragInstruction, clip: Clip) -> None:
             finite or not in the frame, a handle on its target, a handle or target outside the crop window, a
             correction of a pair that is not there, on the frame of the points, or twice the same.
     """
-    if not instruction.pairs:
-        what = "only mask points" if instruction.mask_points else "no pairs"
-        raise DragAVideoError(f"The instruction has {what}; add at least one handle with its target.")
+    check_pairs(instruction)
     width, height = clip.geometry.source_size
     if instruction.size is not None and tuple(instruction.size) != (width, height):
         raise DragAVideoError(

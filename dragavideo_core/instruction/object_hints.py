@@ -65,7 +65,12 @@ class ObjectHints:
             value["box"] = [*point(self.box[:2]), *point(self.box[2:])]
         if self.strokes:
             value["strokes"] = [
-                {"points": [point(p) for p in s.points], "radius": s.radius, "on": s.on} for s in self.strokes
+                {
+                    "points": [point(p) for p in s.points],
+                    "radius": int(s.radius) if s.radius.is_integer() else s.radius,
+                    "on": s.on,
+                }
+                for s in self.strokes
             ]
         return value
 

@@ -69,16 +69,24 @@ def temporal_smoothness(source: Tensor, edited: Tensor) -> float | None:
     Returns:
         The mean, or None for fewer than three frames.
     """
+    found = smoothness_of_both(source, edited)
+    return None if found is None else found[1]
+
+
+def smoothness_of_both(source: Tensor, edited: Tensor) -> tuple[float, float] | None:
+    """`temporal_smoothness` of (the source against itself, the edited clip), without taking its flow twice."""
     if source.shape != edited.shape:
         raise DragAVideoError(f"Clips to compare differ in shape: {list(source.shape)} and {list(edited.shape)}.")
     if len(source) < 3:
         return None
-    total, count = 0.0, 0
+    totals, counts = [0.0, 0.0], [0, 0]
     for i in range(1, len(source) - 1):
         before, after = (_bend(clip[i - 1 : i + 2].cpu().float().numpy()) for clip in (source, edited))
-        kept = after[after >= before]
-        total, count = total + float(kept.sum(dtype=np.float64)), count + kept.size
-    return total / count if count else 0.0
+        for which, kept in enumerate((before, after[after >= before])):
+            totals[which] += float(kept.sum(dtype=np.float64))
+            counts[which] += kept.size
+    own, made = (total / count if count else 0.0 for total, count in zip(totals, counts))
+    return own, made
 
 
 def _bend(three: np.ndarray) -> np.ndarray:

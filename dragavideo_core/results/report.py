@@ -44,7 +44,7 @@ def drag_report(
     """
     distances = _distances(clip, result, known)
     masks = clip.geometry.mask_to_working(result.point_sets.masks)
-    smoothness = measure.temporal_smoothness(clip.source, result.frames)
+    smoothness = measure.smoothness_of_both(clip.source, result.frames) or (None, None)
     return _common(model, clip, preset, instruction) | {
         "seconds": result.seconds | {"total": round(sum(result.seconds.values()), 3)},
         "distance_by": "colour of the known part" if known else "matching of source pixels",
@@ -52,8 +52,8 @@ def drag_report(
         "distance_after_px": distances.after_px,
         "outside_psnr_db": measure.outside_psnr(clip.frames, result.decoded.edited, masks),
         "reconstruction_psnr_db": measure.psnr(clip.frames, result.decoded.reconstruction),
-        "smoothness": smoothness,
-        "smoothness_source": measure.temporal_smoothness(clip.source, clip.source),
+        "smoothness": smoothness[1],
+        "smoothness_source": smoothness[0],
         "iterations": result.offsets.iterations,
         "arrived": result.offsets.arrived,
         "losses": result.offsets.losses,

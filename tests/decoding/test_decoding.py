@@ -122,14 +122,14 @@ def test_progress_counts_to_its_total_and_shows_a_frame(model: DragModel, invers
     seen: list[tuple[int, int]] = []
     shapes = set()
 
-    def watch(stage, done, total, *, loss=None, preview=None) -> None:  # type: ignore[no-untyped-def]
+    def watch(stage, done, total, *, preview=None, **_) -> None:  # type: ignore[no-untyped-def]
         seen.append((done, total))
         if preview is not None and done == 5:
             shapes.add(tuple(preview().shape))
 
     decode_drag(model, inversion, make_offsets(0.1), CROSSED, watch)
     total = (len(VISITS) - 1) * 2 + 2 * 3
-    assert seen == [(i + 1, total) for i in range(total)] and shapes == {(32, 32, 3)}
+    assert seen == [(i + 1, total) for i in range(total)] and shapes == {(2, 32, 32, 3)}
 
 
 def test_raising_from_progress_ends_it_at_once(model: DragModel, inversion: Inversion) -> None:

@@ -216,7 +216,7 @@ def test_pinned_points_are_held_like_what_lies_outside_the_mask(model, inversion
     assert held.offsets[..., 2, 2].abs().max() > 0, "only the pin's surroundings are held"
 
 
-def test_a_preview_is_a_frame(model, inversion, point_sets, geometry) -> None:
+def test_a_preview_is_a_few_frames(model, inversion, point_sets, geometry) -> None:
     previews: list[Tensor] = []
 
     def watch(stage: str, done: int, total: int, *, preview=None, **_: object) -> None:
@@ -224,7 +224,7 @@ def test_a_preview_is_a_frame(model, inversion, point_sets, geometry) -> None:
             previews.append(preview())
 
     run(model, inversion, point_sets, geometry, iterations=1, progress=watch)
-    assert previews[0].shape == (SIDE, SIDE, 3) and previews[0].min() >= 0 and previews[0].max() <= 1
+    assert previews[0].shape == (min(N, 4), SIDE, SIDE, 3) and previews[0].min() >= 0 and previews[0].max() <= 1
 
 
 @pytest.mark.parametrize(

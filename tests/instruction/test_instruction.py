@@ -88,8 +88,8 @@ def test_a_good_instruction_passes(clip):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pairs": []}, "has only mask points; add at least one handle"),
-        ({"pairs": [], "mask_points": []}, "has no pairs; add at least one handle"),
+        ({"pairs": []}, "are only mask points yet: press on the object"),
+        ({"pairs": [], "mask_points": []}, "is nothing to drag yet: press on the object"),
         ({"size": [128, 64]}, r"made for a clip of 128x64 pixels, this one has 64x32.*scaled_to\(\(64, 32\)\)"),
         ({"frame": 7}, "on frame 7, but the clip holds frames 0 to 6"),
         ({"pairs": [{"handle": [-3, 12], "target": [30, 12]}]}, r"handle of pair 1, \(-3, 12\), is outside the frame"),

@@ -117,7 +117,7 @@ def test_works_with_attention_policies_and_bf16(latents):
 def test_progress_has_the_loss_and_can_cancel(model, latents):
     seen = []
 
-    def cancel(stage, done, total, *, loss=None, preview=None):
+    def cancel(stage, done, total, *, loss=None, **_):
         seen.append((stage, done, total, loss))
         if done == 2:
             raise KeyboardInterrupt

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dragavideo_core.instruction.examples import names
 from dragavideo_core.media.clip import load_clip
@@ -93,15 +95,37 @@ def test_pictures_and_video_are_written(server: Server) -> None:
     assert report["clip"] == "bunny" and report["frames"] == 3
 
 
-def is_iteration(message: dict) -> bool:
-    """Whether the optimiser tells of an iteration that is done."""
-    data = message["data"]
-    return message["type"] == "progress" and data["node"] == "drag" and data["max"] == 500 and data["value"] >= 1
+def test_results_play_on_the_nodes_and_reach_the_editor(server: Server) -> None:
+    graph = tiny_graph(limit=3)
+    graph["pair"] = node("TestProbe", value=["decode", 7])
+    graph["source"] = node("TestProbe", value=["clip", 2])
+    run = server.run(graph)
+    assert run.state == "success", run.error
+    for name in ("decode", "preview"):
+        (file,) = run.outputs(name)["images"]
+        assert run.outputs(name)["animated"] == [True] and file["type"] == "temp"
+        with Image.open(server.base / "temp" / file["subfolder"] / file["filename"]) as played:
+            assert played.n_frames == 3 and played.size[0] >= 256
+    (shown,) = run.outputs("decode")["dragavideo_result"]
+    (clip,) = run.outputs("clip")["dragavideo_clip"]
+    assert shown["indices"] == clip["indices"] and shown["size"] == [256, 256]
+    assert len(shown["frames"]) == 3 and not {f["filename"] for f in shown["frames"]} & {
+        f["filename"] for f in clip["frames"]
+    }
+    assert run.outputs("pair")["text"] == run.outputs("source")["text"]
+    assert "px now" in run.outputs("report")["dragavideo_said"][0]["lines"][0]
+
+
+def iterations_done(message: dict) -> int:
+    """How many iterations the optimiser tells of, 0 where the message is another."""
+    text = message["data"].get("text", "") if message["type"] == "progress_text" else ""
+    found = re.match(r"latent offsets: (\d+) of 500, \d+\.\d px to go", text)
+    return int(found[1]) if found else 0
 
 
 def cancel_in_the_drag(server: Server, graph: Graph, events: Events) -> None:
     prompt = server.queue(graph)
-    events.wait_for(is_iteration)
+    events.wait_for(iterations_done)
     server.post("/interrupt", {})
     assert server.wait(prompt, 30).state == "interrupted"
 
@@ -111,13 +135,29 @@ def test_cancelled_drag_frees_the_worker_and_goes_on_where_it_was(server: Server
     with server.events() as events:
         cancel_in_the_drag(server, graph, events)
         assert events.pictures, "no preview was shown"
-        reached = [m["data"]["value"] for m in events.messages if is_iteration(m)][-1]
+        reached = max(map(iterations_done, events.messages))
         events.messages.clear()
         cancel_in_the_drag(server, graph, events)
-        assert events.wait_for(is_iteration)["data"]["value"] >= reached
+        assert iterations_done(events.wait_for(iterations_done)) >= reached
     graph["drag"]["inputs"]["iterations"] = 1
     run = server.run(graph)
     assert run.state == "success", run.error
+
+
+def test_a_bar_never_starts_over_and_a_line_says_what_is_going_on(server: Server) -> None:
+    graph = tiny_graph(iterations=2)
+    graph["drag"]["inputs"] |= {"preset": "custom", "custom": '{"learning_rate": 0.03, "arrival_px": 0.01}'}
+    graph["invert"]["inputs"]["prompt"] = "anything that was not run before"
+    with server.events() as events:
+        prompt = server.queue(graph)
+        assert server.wait(prompt).state == "success"
+        events.wait_for(lambda m: m["type"] == "executing" and m["data"]["node"] is None)
+    for name in ("invert", "sets", "drag", "decode"):
+        bar = [m["data"] for m in events.messages if m["type"] == "progress" and m["data"]["node"] == name]
+        values = [data["value"] / data["max"] for data in bar]
+        assert values == sorted(values) and values[-1] == 1, f"{name}: {values}"
+    lines = [m["data"]["text"] for m in events.messages if m["type"] == "progress_text" and m["data"]["node"] == "drag"]
+    assert any(line.startswith("warm start: ") for line in lines) and lines[-1].startswith("latent offsets: 2 of 2, ")
 
 
 def test_pictures_of_any_kind_become_a_clip(server: Server) -> None:

@@ -20,9 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"points": {"instruction": '{"pairs": []}'}}, "add at least one handle"),
-        ({"points": {"instruction": "pull the ear"}}, "not JSON"),
-        ({"invert": {"steps": 4}}, "starts at step 8"),
+        ({"invert": {"steps": 4}}, "DDIMInversion: 4 steps are inverted, but Latent Offset Optimizer starts at step 8"),
+        ({"drag": {"preset": "paper"}}, "DDIMInversion: 8 steps are inverted, but Latent Offset Optimizer starts at"),
         ({"drag": {"preset": "custom", "custom": '{"speed": 1}'}}, "'speed' is not a setting"),
         ({"mask": "LoadImageMask"}, "The mask is 64x64 but the clip is 256x256"),
     ],
@@ -37,7 +36,31 @@ def test_bad_wiring_is_told_in_words(server: Server, changes: dict, message: str
         graph[name]["inputs"].update(values)
     run = server.run(graph)
     assert run.state == "error"
-    assert message in run.error
+    assert message in run.error and run.error_class == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "message"),
+    [
+        ('{"pairs": []}', "There is nothing to drag yet: press on the object in the editor"),
+        ('{"pairs": [], "mask_points": [[5, 5]]}', "There are only mask points yet"),
+        ("pull the ear", "The instruction is not JSON"),
+    ],
+)
+def test_an_instruction_without_a_drag_is_refused_before_the_queue(
+    server: Server, instruction: str, message: str
+) -> None:
+    graph = tiny_graph()
+    graph["points"]["inputs"]["instruction"] = instruction
+    with server.events() as events:
+        reply = server.post("/prompt", {"prompt": graph, "client_id": server.client})
+        told = events.wait_for(lambda m: m["type"] == "dragavideo_refused", 20)
+    # The clip, an output of its own, is run and shown; nothing that takes the points is.
+    done = server.wait(reply["prompt_id"])
+    assert done.state == "success" and set(done.history["outputs"]) == {"clip"}
+    (error,) = reply["node_errors"]["points"]["errors"]
+    assert message in error["details"]
+    assert told["data"]["node"] == "points" and told["data"]["message"].startswith(message)
 
 
 def test_point_sets_and_offsets_of_another_clip_are_refused(server: Server) -> None:

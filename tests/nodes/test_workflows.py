@@ -6,6 +6,7 @@ They are run, and turned into API form by the real front end, in test_browser.py
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.comfyui import Server, comfyui, need_comfyui
-from tests.graphs import FILES, FOREIGN, NOTES, api_form, load
+from tests.graphs import FILES, FOREIGN, NOTES, api_file, api_form, load
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_all_six_are_there() -> None:
-    assert [path.name[0] for path in FILES] == list("123456")
+def test_all_seven_are_there() -> None:
+    assert [path.name[0] for path in FILES] == list("1234567")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_api_form_beside_each_is_the_same_graph(path: Path) -> None:
+    """After a change: python -c "from tests.graphs import write_api_files; write_api_files()"."""
+    assert json.loads(api_file(path).read_text(encoding="utf-8")) == api_form(load(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

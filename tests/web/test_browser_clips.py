@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import FEW_KINDS, FrontEnd
 from tests.comfyui import PACK
-from tests.pointing import find_marks, grey, picture_of
+from tests.pointing import Hand, find_marks, find_screen, grey, picture_of
 
 in_few = pytest.mark.parametrize("front", FEW_KINDS, indirect=True, scope="session", ids=str)
 PAIR = '{"version": 1, "size": [320, 180], "pairs": [{"handle": [100, 80], "target": [200, 90]}]}'
@@ -175,15 +175,72 @@ def test_loader_of_another_pack_is_read(front: FrontEnd) -> None:
     front.new_workflow()
     front.page.evaluate(VHS)
     loader = front.add("VHS_LoadVideo", -800, 0)
-    chain(front, loader, start=1, every=1)
+    _, node = chain(front, loader, start=1, every=1)
     # Its frames are 3, 5, 7, 9 of the file; Prepare Clip leaves the first out.
     see(front, grey(5))
     scrub(front, 2)
     see(front, grey(9))
-    front.set(loader, "custom_width", 64)
-    says(front, "run the graph once to see its frames")
-    front.set(loader, "custom_width", 0)
+    # Resized, and at another rate: every second frame of the file, of which 3 and 5 are loaded.
+    front.set(node, "instruction", PAIR)
+    front.set(loader, "custom_width", 160)
+    says(front, "Set at 320x180, the clip has 160x90")
+    scrub(front, 0)
     see(front, grey(5))
+    front.set(loader, "force_rate", 12)
+    see(front, grey(10))
+
+
+@in_few
+def test_a_pasted_picture_stands_in_for_a_clip(front: FrontEnd) -> None:
+    front.new_workflow()
+    node = front.add("DragAVideoDragPoints", 0, 0)
+    front.look_at(node, 1)
+    says(front, "Or paste a picture")
+    paste = """async (url) => {
+      const blob = await (await fetch(url)).blob();
+      const data = new DataTransfer();
+      data.items.add(new File([blob], "odd.png", { type: "image/png" }));
+      const canvas = document.querySelector(".dragavideo-editor").shadowRoot.querySelector("canvas.points");
+      canvas.focus();
+      canvas.dispatchEvent(
+        new ClipboardEvent("paste", { clipboardData: data, bubbles: true, composed: true, cancelable: true }),
+      );
+    }"""
+    nodes = front.page.evaluate("() => app.graph.nodes.length")
+    front.page.evaluate(paste, "/view?filename=odd.png&type=input")
+    editor = front.editors.last
+    hand = Hand(front, editor, find_screen(front, editor, (101, 67)))
+    hand.drag((30, 30), (60, 40))
+    held = front.instruction(node)
+    assert held["size"] == [101, 67] and held["pairs"][0]["target"] == pytest.approx([60, 40], abs=1)
+    assert front.page.evaluate("() => app.graph.nodes.length") == nodes, "the graph made a node of it too"
+    # A clip that is connected takes its place.
+    loader = front.add("LoadVideo", -800, 0, file="wide.mp4")
+    clip = front.add("DragAVideoPrepareClip", -350, 0)
+    front.connect(loader, 0, clip, "video")
+    front.connect(clip, 0, node, "clip")
+    says(front, "Set at 101x67, the clip has 320x180")
+    assert not front.problems
+
+
+@in_few
+def test_what_a_node_refuses_stands_in_the_editor_until_the_next_edit(front: FrontEnd) -> None:
+    front.new_workflow()
+    loader = front.add("LoadImage", -1500, 0, image="odd.png")
+    _, node = chain(front, loader)
+    shown = front.add("PreviewAny", 600, 0)
+    front.connect(node, 1, shown, "source")
+    front.set(node, "rescale", False)
+    front.set(node, "instruction", PAIR)
+    front.command("Comfy.QueuePrompt")
+    said = front.editors.last.locator(".line")
+    said.filter(has_text="The instruction was made for a clip of 320x180 pixels").wait_for()
+    front.page.wait_for_timeout(300)
+    while front.page.locator(".p-dialog-mask").count():
+        front.page.keyboard.press("Escape")
+        front.settle()
+    front.set(node, "instruction", '{"pairs": [{"handle": [10, 20], "target": [30, 20]}]}')
+    says(front, "Drags: 1, mask points: 0, pins: 0")
 
 
 @in_few

@@ -34,6 +34,12 @@ def test_node_keeps_its_size(front: FrontEnd) -> None:
         front.set(node, "instruction", f'{{"pairs": [{{"handle": [20, 20], "target": [{30 + i}, 30]}}]}}')
         front.look_at(node, 1 - 0.02 * i)
     assert front.size(node) == size
+    # Beside the graph a panel may show the same widget, narrower.
+    width = (front.editors.last.bounding_box() or {})["width"]
+    front.page.evaluate("id => app.graph.getNodeById(id).widgets.forEach((one) => { one.width = 206; })", node)
+    front.look_at(node, 1 - 0.02 * 19)
+    front.settle()
+    assert (front.editors.last.bounding_box() or {})["width"] == pytest.approx(width, abs=1)
     for _ in range(3):
         front.page.evaluate("() => app.loadGraphData(app.graph.serialize())")
         front.settle()

@@ -6,34 +6,16 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dragavideo_core.instruction.examples import example
 from dragavideo_core.instruction.parsing import load_instruction
 from dragavideo_core.media.video_io import read_video
 from tests.browser import FEW_KINDS, FrontEnd
-from tests.pointing import Hand, Screen
+from tests.pointing import Hand, learn_screen
 
 NEEDED_S = 300
 FRAMES = 2
-
-
-def learn_screen(front: FrontEnd, node: str) -> Screen:
-    """How source pixels lie on the screen, from two pins that are taken back at once. Clears the points."""
-    editor = front.editors.last
-    box = editor.locator("canvas").last.bounding_box()
-    assert box is not None
-    places = [(round(box["x"] + box["width"] * s), round(box["y"] + box["height"] * s)) for s in (0.4, 0.6)]
-    hand = Hand(front, editor, Screen(np.ones(2), np.zeros(2)))
-    hand.tool("^Clear")
-    hand.tool("^Pin")
-    for place in places:
-        hand.click(place)
-    pixels = front.instruction(node)["pinned_points"]
-    hand.tool("^Clear")
-    scale = np.subtract(*places) / np.subtract(*pixels)
-    return Screen(scale, np.array(places[0]) - scale * pixels[0])
 
 
 @pytest.mark.parametrize("front", FEW_KINDS, indirect=True, scope="session", ids=str)

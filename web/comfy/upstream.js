@@ -17,12 +17,14 @@ const VHS_FORMATS = {
  * @property {string} [id] the execution id of the node that gives the clip
  * @property {string} [source] file: "input", "output", "temp" or "example"
  * @property {string} [name] file: its name in that folder, or the example's
- * @property {{first: number, step: number, cap: number, group?: number}} [batch] file: number k of what enters Prepare
+ * @property {{first: number, step: number, cap: number, group?: number, rate?: number}} [batch] file: number k of what enters Prepare
  *   Clip is frame first + k * step of the file; at most `cap` of them, 0 means all; of these a multiple of `group`, and one
  * @property {{start: number, every: number, limit: number}} [taken] file: which numbers of the batch make the clip; not
  *   there for an example, which says it itself
  * @property {number} [limit] example: at most so many frames, 0 means as many as the example says
- * @property {number} [multiple] file: it is only true where both sides of the picture are multiples of this
+ *   where `rate` is not 0, frames are counted after those of the file were taken at so many a second
+ * @property {number} [multiple] file: both sides of the picture are rounded to multiples of this
+ * @property {[number, number]} [resized] file: the sides that the picture is resized to, 0 where the shape decides
  */
 
 /**
@@ -58,6 +60,12 @@ export function instructionOrigin(node, root) {
 export function drawsFrom(propagation, place, node) {
   const found = sourceOf(place, inputOf(propagation, "points"));
   return found.node === node && !found.end;
+}
+
+/** Whether what a Decode node shows was dragged by the points of this Drag Points node. */
+export function decodesFrom(decode, place, node) {
+  const found = sourceOf(place, inputOf(decode, "point_sets"));
+  return !found.end && drawsFrom(found.node, found.place, node);
 }
 
 function clipNode(found, widgets) {
@@ -99,16 +107,16 @@ function wholeFile(value, folder) {
   return file && { ...file, batch: { first: 0, step: 1, cap: 0 } };
 }
 
-/** Load Video (Upload) of VideoHelperSuite, as long as it neither resizes nor changes the frame rate. */
+/** Load Video (Upload) of VideoHelperSuite, which may resize and change the frame rate. */
 function vhsLoadVideo(found, widgets) {
   const value = (key) => valueOf(found, key, widgets);
   const file = annotated(value("video"), "input");
   const [first, step, cap] = ["skip_first_frames", "select_every_nth", "frame_load_cap"].map(value);
   const [multiple, group] = VHS_FORMATS[value("format") ?? "None"] ?? [];
-  const changed = ["force_rate", "custom_width", "custom_height"].some((key) => value(key) !== 0);
+  const [rate, width, height] = ["force_rate", "custom_width", "custom_height"].map(value);
   const fed = ["vae", "meta_batch"].some((key) => isLinked(inputOf(found.node, key)));
-  if (!file || ![first, step, cap].every(isNumber) || !multiple || changed || fed) return null;
-  return { ...file, batch: { first, step, cap, group }, multiple };
+  if (!file || ![first, step, cap, rate, width, height].every(isNumber) || !multiple || fed) return null;
+  return { ...file, batch: { first, step, cap, group, rate }, multiple, resized: [width, height] };
 }
 
 /** The file that a value such as "a/b.mp4 [output]" names. */

@@ -7,10 +7,11 @@ import { createWatch } from "./chain.js";
 import { fileClip, runClip, runTracks } from "./clips.js";
 import { nodeOf, placeOf } from "./links.js";
 import { keepOwnUndo } from "./undo.js";
-import { clipOrigin, drawsFrom, instructionOrigin } from "./upstream.js";
+import { clipOrigin, decodesFrom, drawsFrom, instructionOrigin } from "./upstream.js";
 
 /** Half side of a mask point's patch in all presets, as a share of the working size, which is the root of an area. */
 const MASK_SHARE = 1 / 16;
+const REPORT = "DragAVideoDragReport";
 /** Emptied holders that are still on the page, by the id of their node: see `takePlace`. */
 const left = new Map();
 /** Shown while the points come from a node that only a run makes tell them. */
@@ -26,6 +27,9 @@ export function createView({ node, text, holder }, comfy) {
   let editor = null;
   let due = false;
   const watch = createWatch(update);
+  /** A picture to set points on while no clip is connected, as a clip. */
+  let pasted = null;
+  let connected = false;
   /** The text, clip and tracks that are shown, as strings. */
   let shown = {};
 
@@ -51,10 +55,12 @@ export function createView({ node, text, holder }, comfy) {
     if (!fed) showText(text.value);
     void showClip(origin, fed);
     void showTracks(root);
+    showResult(root);
+    showSaid(root);
   }
 
   function open() {
-    editor = createEditor({ locale: comfy.locale(), change: write, keysFrom: keepOwnUndo });
+    editor = createEditor({ locale: comfy.locale(), change: write, keysFrom: keepOwnUndo, picture: takePicture });
     shown = {};
     requestAnimationFrame(() => requestAnimationFrame(takePlace));
     holder.replaceChildren(editor.element);
@@ -84,6 +90,18 @@ export function createView({ node, text, holder }, comfy) {
     comfy.capture();
   }
 
+  function takePicture(file) {
+    if (connected) return false;
+    createImageBitmap(file).then((bitmap) => {
+      const { width, height } = bitmap;
+      bitmap.close();
+      const key = `picture ${file.size} ${performance.now()}`;
+      pasted = { key, width, height, fps: 1, indices: [0], frame: () => createImageBitmap(file) };
+      update();
+    }, () => {});
+    return true;
+  }
+
   function setReadOnly(reason) {
     if (reason === shown.readOnly) return; // it would break off what the person is doing
     shown.readOnly = reason;
@@ -98,10 +116,12 @@ export function createView({ node, text, holder }, comfy) {
 
   async function showClip(origin, fed) {
     const run = origin.id && comfy.runs.clip(origin.id);
-    const key = JSON.stringify([origin, run, fed]);
+    connected = origin.kind !== "none";
+    if (connected) pasted = null;
+    const key = JSON.stringify([origin, run, fed, pasted?.key]);
     if (key === shown.clip) return;
     shown.clip = key;
-    const found = await findClip(origin, run, comfy);
+    const found = pasted ? { clip: pasted } : await findClip(origin, run, comfy);
     if (!editor || key !== shown.clip) return;
     if (found.failed) shown.clip = ""; // the next look at the graph tries again
     editor.setClip(found.clip, found.message);
@@ -123,6 +143,36 @@ export function createView({ node, text, holder }, comfy) {
     if (editor && key === shown.tracks) editor.setTracks(tracks);
   }
 
+  /** What the last run of a Decode behind these points made. */
+  function showResult(root) {
+    const file = comfy.runs.results().find(([id]) => {
+      const found = nodeOf(root, id);
+      return found && decodesFrom(found.node, found.place, node);
+    })?.[1];
+    const key = JSON.stringify(file);
+    if (key === shown.result) return;
+    shown.result = key;
+    editor.setResult(file ? runClip(file, comfy.api) : null);
+  }
+
+  /** How the drag went, in the words of Drag Report; and what was refused. */
+  function showSaid(root) {
+    const verdict = comfy.runs.allSaid().find(([id]) => {
+      const found = nodeOf(root, id);
+      return found?.node.type === REPORT && drawsFrom(found.node, found.place, node);
+    })?.[1];
+    const refusal = comfy.runs.refusal();
+    const refuser = refusal && nodeOf(root, refusal.node)?.node;
+    const ours = refuser && (refuser === node || refuser.type !== node.type);
+    const said = JSON.stringify(verdict);
+    if (said !== shown.verdict) editor.setVerdict(verdict ?? null);
+    shown.verdict = said;
+    const problem = ours ? (refuser === node ? refusal.message : `${refuser.title}: ${refusal.message}`) : "";
+    const told = `${problem} ${refusal?.at}`;
+    if (told !== shown.refusal) editor.setRefusal(problem);
+    shown.refusal = told;
+  }
+
   return { update };
 }
 
@@ -134,7 +184,6 @@ async function findClip(origin, run, comfy) {
   if (origin.kind === "run") return instead(say.run(origin.title));
   try {
     const file = await fileClip(origin, comfy.api);
-    if (!file.known) return instead(say.run(origin.title));
     return file.clip ? file : { clip: null, message: say.empty(file.count) };
   } catch (error) {
     return { ...instead(error.message), failed: true };

@@ -28,6 +28,7 @@ export function addEditor(node, comfy) {
     getMinHeight: () => LEAST_HEIGHT,
   });
   widget.serialize = false; // not in the workflow
+  keepWidth(widget);
   hide(text);
   // A plain socket: one that belongs to a hidden widget could not be reached.
   node.inputs.find((input) => input.name === text.name).widget = undefined;
@@ -36,6 +37,15 @@ export function addEditor(node, comfy) {
   const view = createView({ node, text, holder }, comfy);
   for (const event of ["onAdded", "onRemoved", "onConfigure", "onConnectionsChange"]) after(node, event, view.update);
   after(text, "callback", view.update);
+}
+
+/**
+ * Has a widget be as wide as its node. A panel beside the graph that shows the same widget gives it its own width.
+ *
+ * @param {object} widget
+ */
+export function keepWidth(widget) {
+  Object.defineProperty(widget, "width", { get: () => undefined, set() {}, configurable: true, enumerable: true });
 }
 
 /** The renderers look at different ones of these. */

@@ -1,7 +1,7 @@
 // What the node says, in the languages that the pack speaks.
 
 const ENGLISH = {
-  open: (title) => (title ? `Connect images or a video to ${title}.` : "Connect a clip: Prepare Clip or Example Clip."),
+  open: (title) => (title ? `Connect images or a video to ${title}.` : "Connect a clip: Prepare Clip or Example Clip. Or paste a picture to set points on."),
   mute: (title) => `${title} is muted, so no clip comes in.`,
   run: (title) => `The clip comes from ${title}; run the graph once to see its frames.`,
   empty: (count) => `No frame is taken: only ${count} come in, and "start" is after the last.`,
@@ -9,7 +9,7 @@ const ENGLISH = {
 };
 
 const CHINESE = {
-  open: (title) => (title ? `请把图像或视频连接到 ${title}。` : "请连接片段：准备片段或示例片段。"),
+  open: (title) => (title ? `请把图像或视频连接到 ${title}。` : "请连接片段：准备片段或示例片段。也可以粘贴一张图片来设置点。"),
   mute: (title) => `${title} 已静音，没有片段输入。`,
   run: (title) => `片段来自 ${title}；运行一次工作流即可看到画面。`,
   empty: (count) => `没有取到帧：输入只有 ${count} 帧，而 "start" 在最后一帧之后。`,

@@ -1,12 +1,18 @@
 // Edits: (instruction, ...) -> instruction. All points in source px.
 //
 // A reference names one point: {kind, index}. Kinds: "handle" and "target" (of pair `index`), "mask", "pin",
+// "on" and "off" (clicks of the object), "stroke" and "box" of it,
 // "correction" (index into corrections) and "track" (the tracked handle of pair `index` on the frame that is shown;
 // not in the instruction until it is dragged, which makes it a correction).
+
+import { kept, NO_HINTS } from "./object_hints.js";
 
 /** @typedef {{kind: string, index: number}} Ref */
 
 const LISTS = { mask: "mask_points", pin: "pinned_points" };
+
+/** Lists of the object, by the kind of their members. */
+const OF_OBJECT = { on: "on", off: "off", stroke: "strokes" };
 
 /** The key of the list that holds the points of a kind "mask" or "pin". */
 export function listOf(kind) {
@@ -29,12 +35,27 @@ export function withPoint(instruction, kind, at) {
   return { ...instruction, [key]: [...instruction[key], at] };
 }
 
+/** With another value of some of the object's keys. */
+export function withObject(instruction, change) {
+  return { ...instruction, object: kept({ ...NO_HINTS, ...instruction.object, ...change }) };
+}
+
+/** With one click on the object more (`kind` "on") or beside it ("off"), or one stroke. */
+export function withShown(instruction, kind, value) {
+  const key = OF_OBJECT[kind];
+  return withObject(instruction, { [key]: [...(instruction.object?.[key] ?? []), value] });
+}
+
 /** With the named point at `at`; `frame` (file) is that of a tracked handle, whose correction it becomes. */
 export function withMoved(instruction, ref, at, frame) {
   if (ref.kind === "track") return withCorrection(instruction, ref.index, frame, at);
   const replaced = (items, make) => items.map((item, i) => (i === ref.index ? make(item) : item));
   if (ref.kind === "correction") {
     return { ...instruction, corrections: replaced(instruction.corrections, (c) => ({ ...c, handle: at })) };
+  }
+  if (ref.kind in OF_OBJECT) {
+    const key = OF_OBJECT[ref.kind];
+    return withObject(instruction, { [key]: replaced(instruction.object[key], () => at) });
   }
   if (ref.kind in LISTS) {
     const key = LISTS[ref.kind];
@@ -55,6 +76,11 @@ export function without(instruction, ref) {
   const others = (items) => items.filter((_, i) => i !== ref.index);
   if (ref.kind === "correction") return { ...instruction, corrections: others(instruction.corrections) };
   if (ref.kind in LISTS) return { ...instruction, [LISTS[ref.kind]]: others(instruction[LISTS[ref.kind]]) };
+  if (ref.kind === "box") return withObject(instruction, { box: null });
+  if (ref.kind in OF_OBJECT) {
+    const key = OF_OBJECT[ref.kind];
+    return withObject(instruction, { [key]: others(instruction.object[key]) });
+  }
   if (ref.kind === "track") return instruction;
   const corrections = instruction.corrections
     .filter((c) => c.pair !== ref.index)
@@ -64,7 +90,7 @@ export function without(instruction, ref) {
 
 /** Without any point. */
 export function cleared(instruction) {
-  return { ...instruction, pairs: [], mask_points: [], pinned_points: [], corrections: [] };
+  return { ...instruction, pairs: [], mask_points: [], pinned_points: [], corrections: [], object: null };
 }
 
 /** With all points set on another frame of the file, where a correction has no sense any more. */
@@ -77,5 +103,7 @@ export function positionOf(instruction, ref) {
   if (!ref) return null;
   if (ref.kind === "correction") return instruction.corrections[ref.index]?.handle ?? null;
   if (ref.kind in LISTS) return instruction[LISTS[ref.kind]][ref.index] ?? null;
+  if (ref.kind === "stroke" || ref.kind === "box") return null; // no single place
+  if (ref.kind in OF_OBJECT) return instruction.object?.[ref.kind][ref.index] ?? null;
   return instruction.pairs[ref.index]?.[ref.kind] ?? null;
 }

@@ -2,16 +2,19 @@
 //
 // `at` is in source px. `screen` is in css px of the canvas and tells a click from a drag.
 
-import { arrowAt, nearest } from "./hits.js";
-import { sameRef, withMoved, without, withPair, withPoint } from "./edits.js";
+import { arrowAt, nearest, shownAt } from "./hits.js";
+import { sameRef, withMoved, without, withObject, withPair, withPoint, withShown } from "./edits.js";
 import { SHORTEST_DRAG_PX } from "./instruction.js";
 import { clampToFrame, inFrame } from "./view.js";
 
 const CLICK_CSS_PX = 3;
+const BRUSH = 0.7;
+/** Radius of the brush, as a share of what a click reaches: finer where the view is zoomed in. */
 
 /**
- * @typedef {{at: [number, number], screen: [number, number], reach: number, anew: boolean}} Touch
- *   `reach` source px within which a point is hit; `anew`: set a point even on top of another
+ * @typedef {{at: [number, number], screen: [number, number], reach: number, anew: boolean, other: boolean}} Touch
+ *   `reach` source px within which a point is hit; `anew`: set a point even on top of another; `other`: with the other
+ *   button of the mouse, or Alt
  *
  * @param {ReturnType<import("./model.js").createModel>} model
  * @param {(word: string) => void} say a key of words.js for the status line
@@ -30,22 +33,34 @@ export function createGestures(model, say) {
   function erasableAt(touch) {
     const hit = hitAt(touch)?.ref;
     if (hit) return hit;
-    return model.onEditFrame ? arrowAt(model.instruction.pairs, touch.at, touch.reach / 2) : null;
+    if (!model.onEditFrame) return null;
+    const { pairs, object } = model.instruction;
+    return arrowAt(pairs, touch.at, touch.reach / 2) ?? shownAt(object, touch.at, touch.reach / 2);
   }
 
   /** Begins a gesture. False: nothing there to do; the press may pan instead. */
   function down(touch) {
+    if (model.shown === "wipe") {
+      [drag, epoch] = [{ move: wipe, up: wipe }, model.epoch];
+      return true;
+    }
     if (!model.canEdit) return false;
     [model.cursor, model.hover] = [null, null];
     waited = model.pending;
-    const hit = touch.anew || model.pending ? null : hitAt(touch);
+    if (touch.other && model.tool !== "object") return leave();
+    const hit = touch.anew || touch.other || model.pending ? null : hitAt(touch);
     if (model.tool === "erase") drag = beginErasing(touch);
     else if (hit) drag = beginMoving(hit, touch);
     else if (!inFrame(touch.at, model.size, touch.reach)) return leave();
     else if (!model.onEditFrame) return refuseOtherFrame();
+    else if (model.tool === "object") drag = touch.anew ? beginBox(touch) : beginShowing(touch);
     else drag = model.tool === "pair" ? beginPair(touch) : beginPoint(touch);
     epoch = model.epoch;
     return true;
+  }
+
+  function wipe({ at }) {
+    model.setWipe((at[0] + 0.5) / model.size[0]);
   }
 
   function leave() {
@@ -125,6 +140,42 @@ export function createGestures(model, say) {
     };
   }
 
+  /** A click shows that the object is there, or is not; a swipe paints it, or erases. */
+  function beginShowing(touch) {
+    const before = model.settled;
+    const on = !touch.other;
+    const radius = touch.reach * BRUSH;
+    let points = [clamped(touch.at)];
+    let moved = false;
+    return {
+      move(next) {
+        moved = moved || isFar(touch, next);
+        const [x, y] = points.at(-1);
+        if (!moved || Math.hypot(next.at[0] - x, next.at[1] - y) < radius / 3) return;
+        points = [...points, clamped(next.at)];
+        model.preview(withShown(before, "stroke", { points, radius, on }));
+      },
+      up() {
+        model.commit(model.draft ?? withShown(before, on ? "on" : "off", points[0]));
+      },
+    };
+  }
+
+  /** A box that the object does not leave, in place of the one before. */
+  function beginBox(touch) {
+    const before = model.settled;
+    const [x0, y0] = clamped(touch.at);
+    return {
+      move(next) {
+        const [x1, y1] = clamped(next.at);
+        if (x0 === x1 || y0 === y1) return;
+        const box = [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
+        model.preview(withObject(before, { box }));
+      },
+      up: () => (model.draft ? model.commit(model.draft) : undefined),
+    };
+  }
+
   function wait(handle) {
     [model.pending, model.selection] = [handle, null];
     say("nowTarget");
@@ -171,6 +222,8 @@ export function createGestures(model, say) {
     },
     /** The pointer is over this place with nothing pressed. */
     hover(touch) {
+      if (model.shown === "wipe") return wipe(touch);
+      if (model.shown !== "source") return undefined;
       if (model.pending) return model.preview(withPair(model.settled, model.pending, clamped(touch.at)));
       return model.setHover(model.tool === "erase" ? erasableAt(touch) : hitAt(touch)?.ref ?? null);
     },

@@ -11,7 +11,24 @@ export function pointsOf(instruction) {
     ]),
     ...instruction.mask_points.map((at, index) => ({ ref: { kind: "mask", index }, at })),
     ...instruction.pinned_points.map((at, index) => ({ ref: { kind: "pin", index }, at })),
+    ...(instruction.object?.on ?? []).map((at, index) => ({ ref: { kind: "on", index }, at })),
+    ...(instruction.object?.off ?? []).map((at, index) => ({ ref: { kind: "off", index }, at })),
   ];
+}
+
+/** The stroke or box of the object that passes within `reach` source px of a point, or null; the last stroke first. */
+export function shownAt(object, at, reach) {
+  if (!object) return null;
+  const near = ({ points, radius }) => points.some((p, i) => (
+    distanceToSegment(at, p, points[i + 1] ?? p) <= Math.max(radius, reach)
+  ));
+  const index = object.strokes.findLastIndex(near);
+  if (index >= 0) return { kind: "stroke", index };
+  if (!object.box) return null;
+  const [x0, y0, x1, y1] = object.box;
+  const corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+  const onEdge = corners.some((corner, i) => distanceToSegment(at, corner, corners[(i + 1) % 4]) <= reach);
+  return onEdge ? { kind: "box", index: 0 } : null;
 }
 
 /**

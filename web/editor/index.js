@@ -1,6 +1,7 @@
 // The editor of drag points: press at a handle, drag to its target, release. State is one text (see instruction.js);
 // the editor knows nothing of ComfyUI but the names of its colour variables.
 
+import { bothFrames, createCompare } from "./compare.js";
 import { el, setText } from "./dom.js";
 import { createFrameButtons } from "./frame_buttons.js";
 import { createFrames } from "./frames.js";
@@ -11,6 +12,7 @@ import { createLarge } from "./large.js";
 import { createMasks } from "./masks.js";
 import { createModel, TOOLS } from "./model.js";
 import { createPainter } from "./painter.js";
+import { listenToPictures } from "./pictures.js";
 import { createPointList } from "./point_list.js";
 import { listenToPointers } from "./pointer.js";
 import { createSayer } from "./sayer.js";
@@ -36,6 +38,7 @@ import { createWords } from "./words.js";
  * @typedef {object} Host
  * @property {(text: string) => void} change takes the new instruction after every finished edit
  * @property {string} [locale] such as "en" or "zh"
+ * @property {(file: Blob) => boolean} [picture] told of a picture that is pasted or dropped; whether it is taken
  * @property {(element: HTMLElement) => void} [keysFrom] told of each element of the page that has the focus when the
  *   editor has it
  */
@@ -61,13 +64,14 @@ export function createEditor(host) {
     model.failures.delete(position);
     surface.redraw();
   }, frameFailed);
+  const results = createFrames(() => surface.redraw(), () => {});
   const masks = createMasks(() => surface.redraw(false));
   const viewport = createViewport(model, () => surface.size, () => surface.redraw());
-  const surface = createSurface(createPainter(model, viewport, frames, masks, (busy) => {
+  const surface = createSurface(createPainter(model, viewport, frames, results, masks, (busy) => {
     surface.element.classList.toggle("loading", busy);
   }));
   const gestures = createGestures(model, (key) => sayer.say(key, { frame: model.settled.frame }));
-  const timeline = createTimeline(word, model, frames, signal);
+  const timeline = createTimeline(word, model, bothFrames(model, frames, results), signal);
   const text = createTextPanel(word, {
     apply: (instruction) => model.replace(instruction),
     close: () => toggleText(false),
@@ -82,14 +86,16 @@ export function createEditor(host) {
     large: () => large.toggle(),
   }, signal);
   const choices = createFrameButtons(word, model, sayer, signal);
+  const compare = createCompare(word, model, signal);
   const list = createPointList(word);
+  const verdict = el("div", { class: "verdict", role: "status", hidden: true });
   const problem = el("div", { class: "problem", role: "alert" });
   const status = el("span", { class: "line" });
   const footer = el("div", { class: "status" }, status, choices.element);
   const message = el("div", { class: "message" });
-  const stage = el("div", { class: "stage" }, surface.element, message, text.element);
+  const stage = el("div", { class: "stage" }, surface.element, message, compare.element, text.element);
   const panel = el("div", { class: "panel", role: "group", tabindex: "-1", "aria-label": word("editor") },
-    toolbar.element, stage, timeline.element, problem, footer, list.element, sayer.element);
+    toolbar.element, stage, timeline.element, verdict, problem, footer, list.element, sayer.element);
   root.append(panel);
   const large = createLarge(panel, root, { word, sheet, changed: moved, keysFrom: host.keysFrom });
 
@@ -98,10 +104,12 @@ export function createEditor(host) {
     gestures, surface, view: () => viewport.view, zoom: viewport.zoom, pan: viewport.pan,
     spaceHeld: () => keys.spaceHeld(), begun: () => timeline.stop(), left: () => model.setHover(null),
     touched: (point) => { model.finger = point; },
+    takesSecond: () => model.tool === "object" && model.canEdit,
   }, signal);
   const keys = listenToKeys(panel, surface.canvas, createKeyActions({
     model, gestures, pointers, viewport, timeline, sayer, surface, large, text: () => toggleText(!text.open), word,
   }), signal);
+  listenToPictures(panel, host.picture, signal);
   for (const type of ["pointerdown", "mousedown", "dblclick"]) {
     panel.addEventListener(type, (event) => event.stopPropagation(), { signal }); // the graph would drag the node
   }
@@ -127,6 +135,13 @@ export function createEditor(host) {
     refresh();
   }
 
+  function showVerdict() {
+    const { level = "plain", lines = [] } = model.verdict ?? {};
+    verdict.hidden = !lines.length;
+    verdict.dataset.level = level;
+    setText(verdict, lines.join("\n"));
+  }
+
   function frameFailed(position, error) {
     model.failures.set(position, error?.message ?? String(error));
     refresh();
@@ -138,6 +153,8 @@ export function createEditor(host) {
     toolbar.update(model, { text: text.open, large: large.open });
     timeline.update();
     choices.update();
+    compare.update();
+    showVerdict();
     list.update(model);
     const line = sayer.line(model);
     setText(status, line.text);
@@ -168,6 +185,20 @@ export function createEditor(host) {
       masks.setSources(model.tracks?.masks);
       refresh();
     },
+    /** The edited clip of a run, in the form of `setClip`; null takes it away. */
+    setResult(result) {
+      results.setClip(result);
+      model.setResult(result);
+      surface.redraw();
+    },
+    /** How a run of the present points went; gone with the next edit. */
+    setVerdict(value) {
+      model.setVerdict(value);
+    },
+    /** Why a run of the present points was refused; gone with the next edit. */
+    setRefusal(message) {
+      model.setRefusal(message);
+    },
     setReadOnly(reason) {
       model.setReadOnly(reason || "");
     },
@@ -183,6 +214,7 @@ export function createEditor(host) {
       sayer.destroy();
       surface.destroy();
       frames.destroy();
+      results.destroy();
       masks.setSources([]);
       element.remove();
       root.replaceChildren();

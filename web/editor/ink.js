@@ -5,6 +5,8 @@ export const INK = {
   target: "#4c9dff",
   pin: "#35d07f",
   mask: "#c793ff",
+  on: "#3fd6e0",
+  off: "#ff9f6b",
   shaft: "#ffffff",
   selected: "#ffd54a",
   doomed: "#ff9f0a",

@@ -4,9 +4,12 @@
 // Values are never changed in place; every function gives a new one.
 
 import { readLiteral } from "./literal.js";
+import { kept, movedHints, plainHints, readHints } from "./object_hints.js";
+import { fail, isObject, rounded, show } from "./reading.js";
 
-const VERSION = 1;
-const KEYS = ["version", "size", "frame", "pairs", "mask_points", "pinned_points", "corrections"];
+/** Written: the first where nothing is shown of the object. */
+const VERSIONS = [1, 2];
+const KEYS = ["version", "size", "frame", "pairs", "mask_points", "pinned_points", "corrections", "object"];
 
 /** A target closer to its handle than this (source px) is a slip of the mouse, and refused by the node. */
 export const SHORTEST_DRAG_PX = 0.5;
@@ -16,17 +19,19 @@ export const SHORTEST_DRAG_PX = 0.5;
  * @typedef {{handle: Point, target: Point}} Pair
  * @typedef {{pair: number, frame: number, handle: Point}} Correction `pair` counts from 0
  * @typedef {{size: [number, number] | null, frame: number, pairs: Pair[], mask_points: Point[],
- *   pinned_points: Point[], corrections: Correction[]}} Instruction
+ *   pinned_points: Point[], corrections: Correction[],
+ *   object: import("./object_hints.js").ObjectHints | null}} Instruction `object`: null where nothing is shown of it
  */
 
 /** @type {Instruction} */
 export const EMPTY = Object.freeze({
-  size: null, frame: 0, pairs: [], mask_points: [], pinned_points: [], corrections: [],
+  size: null, frame: 0, pairs: [], mask_points: [], pinned_points: [], corrections: [], object: null,
 });
 
 /** Whether nothing has been set yet. */
 export function isEmpty(instruction) {
-  return !instruction.pairs.length && !instruction.mask_points.length && !instruction.pinned_points.length;
+  return !instruction.pairs.length && !instruction.mask_points.length && !instruction.pinned_points.length
+    && !instruction.object;
 }
 
 /**
@@ -42,10 +47,10 @@ export function parseInstruction(text) {
     fail(`The instruction is ${show(value)}, not an object; expected `
       + '{"version": 1, "pairs": [{"handle": [x, y], "target": [x, y]}], ...}.');
   }
-  const version = Object.hasOwn(value, "version") ? value.version : VERSION;
-  if (version !== VERSION) {
-    fail(`The instruction is of version ${show(version)}, but only version ${VERSION} is known; update the pack or `
-      + `write "version": ${VERSION}.`);
+  const version = Object.hasOwn(value, "version") ? value.version : VERSIONS[1];
+  if (!VERSIONS.includes(version)) {
+    fail(`The instruction is of version ${show(version)}, but only versions 1 and 2 are known; update the pack or `
+      + `write "version": ${VERSIONS[1]}.`);
   }
   const unknown = Object.keys(value).filter((key) => !KEYS.includes(key)).sort();
   if (unknown.length) {
@@ -58,13 +63,14 @@ export function parseInstruction(text) {
     mask_points: list(value, "mask_points").map((p, i) => readPoint(p, `point ${i + 1} of mask_points`)),
     pinned_points: list(value, "pinned_points").map((p, i) => readPoint(p, `point ${i + 1} of pinned_points`)),
     corrections: list(value, "corrections").map(readCorrection),
+    object: readHints(value.object, readPoint),
   };
 }
 
-/** The instruction as version 1 JSON: 0.01 px, whole numbers without ".0", spaces as Python puts them. */
+/** The instruction as JSON: 0.01 px, whole numbers without ".0", spaces as Python puts them. */
 export function writeInstruction(instruction) {
   const value = {
-    version: VERSION,
+    version: VERSIONS[kept(instruction.object) ? 1 : 0],
     size: instruction.size,
     frame: instruction.frame,
     pairs: instruction.pairs.map((p) => ({ handle: rounded(p.handle), target: rounded(p.target) })),
@@ -74,6 +80,7 @@ export function writeInstruction(instruction) {
   if (instruction.corrections.length) {
     value.corrections = instruction.corrections.map((c) => ({ ...c, handle: rounded(c.handle) }));
   }
+  if (kept(instruction.object)) value.object = plainHints(instruction.object);
   return spaced(value);
 }
 
@@ -82,7 +89,8 @@ export function writeForPeople(instruction) {
   const lines = writeInstruction(instruction)
     .replace(/, (?=\{"(?:handle|pair)")/g, ",\n    ")
     .replace(/\[(?=\{)/g, "[\n    ")
-    .replace(/, (?="(?:frame|size|pairs|mask_points|pinned_points|corrections)": (?!\d+, "handle"))/g, ",\n  ");
+    .replace(/, (?="(?:frame|size|pairs|mask_points|pinned_points|corrections|object)": (?!\d+, "handle"))/g, ",\n  ")
+    .replace(/, (?="(?:off|box|strokes|radius)": )/g, ",\n    ");
   return lines.replace(/^\{/, "{\n  ").replace(/\}$/, "\n}");
 }
 
@@ -104,6 +112,7 @@ export function scaledTo(instruction, size) {
     mask_points: instruction.mask_points.map(scaled),
     pinned_points: instruction.pinned_points.map(scaled),
     corrections: instruction.corrections.map((c) => ({ ...c, handle: scaled(c.handle) })),
+    object: movedHints(instruction.object, scaled, Math.sqrt(sx * sy)),
   };
 }
 
@@ -129,10 +138,6 @@ function decode(text) {
     const shown = text.trim().slice(0, 40);
     return fail(`The instruction is not JSON (${error.message}): '${shown}'; expected {"version": 1, "pairs": [...]}.`);
   }
-}
-
-function fail(message) {
-  throw new Error(message);
 }
 
 function list(value, key) {
@@ -191,18 +196,10 @@ function readSize(value) {
   return [value[0], value[1]];
 }
 
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isInteger = (value) => Number.isInteger(value);
 const sameKeys = (value, keys) => (
   Object.keys(value).length === keys.length && keys.every((key) => Object.hasOwn(value, key))
 );
-const rounded = (point) => point.map((v) => Math.round(v * 100) / 100 + 0);
-
-/** A value in an error message, not longer than a line. */
-function show(value) {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
 
 /** JSON with a space after every comma and colon. */
 function spaced(value) {

@@ -1,5 +1,6 @@
 // What the keys do that is more than one call of the model.
 
+import { SHOWN } from "./compare.js";
 import { sameRef, withPair, withPoint } from "./edits.js";
 import { SHORTEST_DRAG_PX } from "./instruction.js";
 import { clampToFrame, toSource } from "./view.js";
@@ -86,6 +87,7 @@ export function createKeyActions({ model, gestures, pointers, viewport, timeline
     cancelGesture,
     history: (way) => model[way](),
     fit: () => viewport.fit(),
+    compare: () => model.show(SHOWN[(SHOWN.indexOf(model.shown) + 1) % SHOWN.length]),
     large: () => large.toggle(),
     zoomStep: (factor) => viewport.zoom(factor, surface.size.map((length) => length / 2)),
     blurred() {

@@ -53,8 +53,8 @@ export function listenToKeys(panel, canvas, editor, signal) {
     if (key === "escape") return editor.cancelGesture();
     if (key === "delete" || key === "backspace") return done(() => model.remove(model.selection));
     if (key === " " && event.composedPath()[0].localName === "input") return done(editor.timeline.toggle);
-    if (key >= "1" && key <= String(TOOLS.length)) return done(() => model.canEdit && model.setTool(TOOLS[key - 1]));
-    const action = { f: editor.fit, l: editor.large, j: editor.text }[key];
+    if (key >= "1" && key <= String(TOOLS.length)) return done(() => model.editable && model.setTool(TOOLS[key - 1]));
+    const action = { f: editor.fit, l: editor.large, j: editor.text, r: editor.compare }[key];
     return action ? done(action) : false;
   }
 

@@ -6,10 +6,11 @@ import { pointsOf, pointsOnOtherFrame } from "./hits.js";
 import {
   clipPosition, EMPTY, isEmpty, parseInstruction, sameSize, scaledTo, writeInstruction,
 } from "./instruction.js";
+import { resultActions } from "./results.js";
 import { areCurrent, trackedHandles } from "./tracks.js";
 import { clampToFrame } from "./view.js";
 
-export const TOOLS = ["pair", "mask", "pin", "erase"];
+export const TOOLS = ["pair", "mask", "pin", "erase", "object"];
 
 /**
  * A model without clip and points.
@@ -43,6 +44,15 @@ export function createModel(change, refresh) {
     /** Rises when a gesture that is going on has lost its ground. */
     epoch: 0,
     readOnly: "",
+    /** The edited clip of the last run, or null. */
+    result: null,
+    /** What is seen of the two: "source", "result", or "wipe", the one left and the other right of `wipe`. */
+    shown: "source",
+    wipe: 0.5,
+    /** How the last run of these very points went: {level, lines}, or null. */
+    verdict: null,
+    /** Why the last run of these points was refused, "" if it was not. */
+    refusal: "",
     /** What is wrong with the text that came from outside, "" if nothing. */
     error: "",
     wrongText: "",
@@ -81,8 +91,18 @@ export function createModel(change, refresh) {
     get onEditFrame() {
       return !model.clip || model.position === model.editPosition || (isEmpty(model.settled) && !model.pending);
     },
-    get canEdit() {
+    /** Whether points can be set at all; and whether on what is shown now. */
+    get editable() {
       return !model.readOnly && Boolean(model.size);
+    },
+    get canEdit() {
+      return model.editable && model.shown === "source";
+    },
+    /** Whether there is a result of the very frames that are shown. */
+    get canCompare() {
+      const { clip, result } = model;
+      return Boolean(clip && result && sameSize([clip.width, clip.height], [result.width, result.height])
+        && String(clip.indices) === String(result.indices));
     },
     get canUndo() {
       return history.past.length > 0;
@@ -95,7 +115,7 @@ export function createModel(change, refresh) {
     },
     /** Tracked handles on the frame that is shown, source px of the clip; [] where there are none. */
     get tracked() {
-      return model.tracks && sameSize(model.tracks.size, model.size) ? trackedHandles(model.tracks, model.frame) : [];
+      return model.tracks && !isEmpty(model.settled) && sameSize(model.tracks.size, model.size) ? trackedHandles(model.tracks, model.frame) : [];
     },
     /** The points that can be touched on the frame that is shown. */
     get touchables() {
@@ -115,7 +135,10 @@ export function createModel(change, refresh) {
       try {
         const read = parseInstruction(text);
         if (atFirst) history = startHistory(read);
-        else if (writeInstruction(read) !== writeInstruction(history.present)) history = pushed(history, read);
+        else if (writeInstruction(read) !== writeInstruction(history.present)) {
+          history = pushed(history, read);
+          [model.verdict, model.refusal] = [null, ""];
+        }
         [model.error, model.wrongText] = ["", ""];
         atFirst = false;
         model.showEditFrame();
@@ -132,6 +155,7 @@ export function createModel(change, refresh) {
       }
       [model.clip, model.message] = [clip, message ?? ""];
       if (!same) model.showEditFrame();
+      if (!model.canCompare) model.shown = "source";
       model.position = clip ? Math.min(model.position, clip.indices.length - 1) : 0;
       refresh();
       return !same;
@@ -147,8 +171,10 @@ export function createModel(change, refresh) {
       [model.position, model.selection, model.hover] = [wanted, null, null];
       refresh();
     },
+    ...resultActions(() => model, forgetGesture, refresh),
     setTool(tool) {
       model.tool = tool;
+      model.shown = "source";
       forgetGesture();
       refresh();
     },
@@ -178,13 +204,13 @@ export function createModel(change, refresh) {
       if (writeInstruction(next) !== writeInstruction(before)) record(pushed(history, next));
       refresh();
     },
-    /** Takes a whole instruction, of its own size if it names one, as an edit. */
     /** Why nothing can be edited, "" where it can. What came from elsewhere meanwhile is nothing to undo. */
     setReadOnly(reason) {
       if (Boolean(reason) !== Boolean(model.readOnly)) [history, atFirst] = [startHistory(history.present), true];
       model.readOnly = reason;
       model.cancel();
     },
+    /** Takes a whole instruction, of its own size if it names one, as an edit. */
     replace(instruction) {
       if (model.readOnly) return;
       forgetGesture();
@@ -243,7 +269,7 @@ export function createModel(change, refresh) {
 
   function record(next) {
     history = next;
-    [model.error, model.wrongText] = ["", ""];
+    [model.error, model.wrongText, model.verdict, model.refusal] = ["", "", null, ""];
     atFirst = false;
     written = model.text;
     change(written);

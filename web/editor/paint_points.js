@@ -2,6 +2,7 @@
 
 import { sameRef } from "./edits.js";
 import { arrow, crosshair, diamond, halo, INK, label, ring, spot, strokeRimmed } from "./ink.js";
+import { paintObject } from "./paint_object.js";
 import { toCanvas } from "./view.js";
 
 /**
@@ -21,6 +22,7 @@ export function paintPoints(context, model, view) {
   });
   const masking = instruction.mask_points.length || model.tool === "mask";
   if (masking && !model.tracksAreCurrent) paintRegion(context, model, view); // else the true mask is shown
+  paintObject(context, instruction.object, view, look);
   instruction.mask_points.forEach((at, index) => {
     paintMark(context, place(at), { ...look({ kind: "mask", index }), kind: "mask", index });
   });

@@ -1,5 +1,6 @@
 // Draws the editor's two canvases.
 
+import { INK, line } from "./ink.js";
 import { isEmpty } from "./instruction.js";
 import { paintLoupe } from "./paint_loupe.js";
 import { paintCursor, paintPoints } from "./paint_points.js";
@@ -12,10 +13,11 @@ const SQUARE = 8;
  * @param {ReturnType<import("./model.js").createModel>} model
  * @param {ReturnType<import("./viewport.js").createViewport>} viewport
  * @param {ReturnType<import("./frames.js").createFrames>} frames
+ * @param {ReturnType<import("./frames.js").createFrames>} results the edited clip's
  * @param {ReturnType<import("./masks.js").createMasks>} masks
  * @param {(busy: boolean) => void} loading told whether the picture is still on its way
  */
-export function createPainter(model, viewport, frames, masks, loading) {
+export function createPainter(model, viewport, frames, results, masks, loading) {
   let last = null;
   let below = null;
 
@@ -33,11 +35,20 @@ export function createPainter(model, viewport, frames, masks, loading) {
     // While a frame loads, the one before stays, as players do, rather than a flash of nothing.
     const shown = picture ?? (last && !failed && last.key === model.clip?.key && frames.has(last.position)
       ? frames.get(last.position) : null);
-    if (!shown) return paintBlank(context, left, top, width, height);
-    const own = shown.width / model.size[0];
+    const edited = model.shown === "source" ? null : results.get(model.position);
+    if (!shown && !edited) return paintBlank(context, left, top, width, height);
+    const own = (shown ?? edited).width / model.size[0];
     context.imageSmoothingEnabled = scale * ratio < SEE_PIXELS_FROM * own || own < 1;
     context.imageSmoothingQuality = "high";
-    context.drawImage(shown, left, top, width, height);
+    if (shown) context.drawImage(shown, left, top, width, height);
+    if (!edited) return;
+    const from = model.shown === "wipe" ? left + model.wipe * width : left;
+    context.save();
+    context.beginPath();
+    context.rect(from, top, left + width - from, height);
+    context.clip();
+    context.drawImage(edited, left, top, width, height);
+    context.restore();
   }
 
   return {
@@ -49,7 +60,12 @@ export function createPainter(model, viewport, frames, masks, loading) {
     points(context, canvas, ratio) {
       if (!model.size) return;
       const { view } = viewport;
-      if (model.tracks) paintTracks(context, model, view, masks);
+      if (model.shown === "wipe") {
+        const x = view.left + model.wipe * model.size[0] * view.scale;
+        line(context, [x, view.top], [x, view.top + model.size[1] * view.scale], INK.paper);
+      }
+      if (model.shown !== "source") return;
+      if (model.tracks && !isEmpty(model.settled)) paintTracks(context, model, view, masks);
       if (model.onEditFrame || isEmpty(model.instruction)) paintPoints(context, model, view);
       else paintCorrections(context, model, view);
       paintCursor(context, model, view);

@@ -17,6 +17,8 @@ export function listenToPointers(canvas, editor, signal) {
   const down = new Map();
   let panning = false;
   let editing = null;
+  /** Whether the press that goes on is of the second button. */
+  let second = false;
 
   const on = (type, listener, options = {}) => canvas.addEventListener(type, listener, { signal, ...options });
 
@@ -25,7 +27,7 @@ export function listenToPointers(canvas, editor, signal) {
     const reach = (REACH[event.pointerType] ?? REACH.mouse) / Math.min(1, surface.zoom);
     const view = editor.view();
     editor.touched(event.pointerType === "touch" && event.type !== "pointerup" ? screen : null);
-    return { at: toSource(view, screen), screen, reach: reach / view.scale, anew: event.shiftKey };
+    return { at: toSource(view, screen), screen, reach: reach / view.scale, anew: event.shiftKey, other: event.altKey || second };
   }
 
   on("pointerdown", (event) => {
@@ -33,7 +35,8 @@ export function listenToPointers(canvas, editor, signal) {
     canvas.classList.remove("keys"); // no focus ring for the mouse
     canvas.focus({ preventScroll: true });
     editor.begun();
-    if (event.button > 1 || (event.button < 0 && event.pointerType === "mouse")) return;
+    second = event.button === 2 && editor.takesSecond();
+    if ((event.button > 1 && !second) || (event.button < 0 && event.pointerType === "mouse")) return;
     canvas.setPointerCapture(event.pointerId);
     down.set(event.pointerId, surface.pointOf(event));
     if (down.size > 1) return beginPinch();
@@ -62,7 +65,8 @@ export function listenToPointers(canvas, editor, signal) {
   on("pointerenter", () => surface.redraw(false)); // sharper, if the graph has been zoomed
   on("pointerleave", () => editor.left());
   on("contextmenu", (event) => {
-    if (event.pointerType === "touch" || gestures.active) event.preventDefault(); // a long press
+    if (editor.takesSecond()) event.stopPropagation();
+    if (event.pointerType === "touch" || gestures.active || editor.takesSecond()) event.preventDefault();
   });
   on("wheel", (event) => {
     event.preventDefault();

@@ -3,9 +3,10 @@
 import { isEmpty, sameSize } from "./instruction.js";
 import { firstProblem } from "./validate.js";
 
-const HINTS = { pair: "start", mask: "maskHint", pin: "pinHint", erase: "eraseHint" };
+const HINTS = { pair: "start", mask: "maskHint", pin: "pinHint", erase: "eraseHint", object: "objectHint" };
 const NAMES = {
   handle: "handleAt", target: "targetAt", mask: "maskAt", pin: "pinAt", correction: "correctionAt", track: "trackAt",
+  on: "onAt", off: "offAt",
 };
 
 /**
@@ -18,6 +19,9 @@ const NAMES = {
 export function statusOf(model, word) {
   const plain = (text) => ({ text, warning: false });
   const warning = (text) => ({ text, warning: true });
+  // What is wrong with these very points is said in the editor's own words, whose line has no room for the server's.
+  if (model.refusal && !model.settled.pairs.length) return warning(word("nothing"));
+  if (model.refusal) return warning(model.refusal);
   if (model.readOnly) return warning(model.readOnly);
   if (!model.size) return plain("");
   const failure = model.failures.get(model.position);
@@ -27,6 +31,7 @@ export function statusOf(model, word) {
   }
   const problem = model.draft ? null : firstProblem(model.settled, model.size);
   if (problem) return warning(word(...problem));
+  if (model.shown !== "source") return plain(word(model.shown === "wipe" ? "wipeHint" : "afterHint"));
   const held = model.editPosition >= 0 || isEmpty(model.settled);
   if (!held) return warning(word("notInClip", { frame: model.settled.frame }));
   if (model.pending && !model.selection) return plain(word("nowTarget"));
@@ -37,12 +42,12 @@ export function statusOf(model, word) {
   if (tracks) return tracks;
   if (!model.onEditFrame) return plain(word("elsewhere", { frame: model.settled.frame }));
   if (model.message) return plain(model.message);
-  if (isEmpty(model.instruction) || model.tool === "erase") return plain(word(HINTS[model.tool]));
+  if (isEmpty(model.instruction) || ["erase", "object"].includes(model.tool)) return plain(word(HINTS[model.tool]));
   return plain(counts(model, word));
 }
 
 function aboutTracks(model, word) {
-  if (!model.tracks) return null;
+  if (!model.tracks || isEmpty(model.settled)) return null;
   if (!sameSize(model.tracks.size, model.size)) return { text: word("tracksOtherSize"), warning: true };
   if (!model.tracksAreCurrent) return { text: word("stale"), warning: true };
   return model.onEditFrame || !model.tracked.length ? null : { text: word("correct"), warning: false };

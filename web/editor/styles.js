@@ -63,6 +63,18 @@ canvas.points.panning { cursor: grabbing; }
   position: absolute; inset: 0; display: grid; place-items: center; padding: 16px; text-align: center;
   color: var(--soft); pointer-events: none; overflow-wrap: anywhere;
 }
+.compare {
+  position: absolute; top: 6px; right: 6px; display: flex; gap: 1px; padding: 2px; border-radius: 7px;
+  background: color-mix(in srgb, var(--back) 88%, transparent); box-shadow: 0 0 0 1px var(--edge);
+}
+.compare button { min-height: 22px; padding: 1px 8px; font-size: 11.5px; }
+.verdict {
+  flex: none; max-height: 5.6em; overflow: auto; margin: 3px 6px 0; padding: 3px 8px; border-left: 3px solid var(--soft);
+  border-radius: 3px; background: color-mix(in srgb, var(--ink) 7%, transparent); white-space: pre-wrap; user-select: text;
+}
+.verdict[data-level="good"] { border-color: #35d07f; color: color-mix(in srgb, #35d07f 60%, var(--ink)); }
+.verdict[data-level="warning"] { border-color: #f5a524; color: var(--warn); }
+.verdict[data-level="bad"] { border-color: #ff5a52; color: var(--bad); }
 .timeline { display: flex; align-items: center; gap: 4px; padding: 2px 8px 0 3px; flex: none; }
 .slider { position: relative; flex: 1; height: 24px; }
 .slider input {

@@ -30,7 +30,7 @@ export function createToolbar(word, actions, signal) {
     update(model, state) {
       for (const tool of TOOLS) {
         buttons[tool].setAttribute("aria-pressed", String(model.tool === tool));
-        buttons[tool].disabled = !model.canEdit;
+        buttons[tool].disabled = !model.editable;
       }
       buttons.undo.disabled = !model.canUndo || !model.canEdit;
       buttons.redo.disabled = !model.canRedo || !model.canEdit;

@@ -22,7 +22,10 @@ export function firstProblem(instruction, size) {
     if (!inFrame(handle, size)) return ["correctionOutside", values];
     seen.add(`${pair} ${frame}`);
   }
-  if (pointsOf(instruction).some(({ at }) => !inFrame(at, size))) return ["outside", {}];
+  const box = instruction.object?.box;
+  const corners = box ? [box.slice(0, 2), box.slice(2)] : [];
+  const places = [...pointsOf(instruction).map(({ at }) => at), ...corners];
+  if (places.some((at) => !inFrame(at, size))) return ["outside", {}];
   const short = instruction.pairs.findIndex(({ handle, target }) => (
     Math.hypot(target[0] - handle[0], target[1] - handle[1]) < SHORTEST_DRAG_PX
   ));

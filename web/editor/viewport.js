@@ -46,7 +46,7 @@ export function createViewport(model, canvasSize, redraw) {
     },
     /** Whether the picture has to be drawn again since this was last asked; one of another size is fitted. */
     pictureChanged() {
-      const now = { size: String(model.size), shown: `${model.clip?.key} ${model.position}` };
+      const now = { size: String(model.size), shown: `${model.clip?.key} ${model.position} ${model.shown} ${model.wipe}` };
       const changed = now.size !== drawn.size || now.shown !== drawn.shown;
       if (now.size !== drawn.size) {
         fitted = true;

@@ -62,5 +62,7 @@ window.page = {
     window.page.editor = null;
     document.querySelector("#place").replaceChildren();
   },
+  /** The edited clip: the same frames with a hue of their own. */
+  result: (values) => window.page.editor.setResult(values && makeClip(values)),
   clip: (values) => window.page.editor.setClip(values && makeClip(values), values?.message),
 };

@@ -40,7 +40,7 @@ def test_points_are_set_on_their_own_frame_only(filled: Editor) -> None:
     filled.draw((30, 30), (60, 60))
     assert not filled.changes()
     assert "frame 0" in filled.status()
-    filled.page.get_by_role("button", name="Set points here").click()
+    filled.page.get_by_role("button", name="Move all points to this frame").click()
     assert filled.last() == {**TEXT, "frame": 5}
     filled.draw((30, 30), (60, 60))
     assert len(filled.last()["pairs"]) == 3
