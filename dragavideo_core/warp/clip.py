@@ -15,7 +15,8 @@ from .frame import WarpedFrame, after, warp_free, warp_part
 from .survey import Kind, Survey, survey
 
 STAGE = "warp"
-_CHANGED = 1 / 255
+_CHANGED, _NO_WAY = 1 / 255, 1e-3
+"""Changes of colour, 0-1, and of place, px, below which a pixel is the source's own."""
 _MARGIN = 0.004
 """The derived region reaches beyond what changed by this share of the longer side."""
 _LEVEL_SHARE = 0.75
@@ -133,10 +134,11 @@ def _clip_of(pictures: list[np.ndarray], made: list[WarpedFrame | None], found: 
             if frame is None
             else (frame.picture, frame.place, frame.layer, frame.uncovered)
         )
-        changed = (np.abs(after - picture).max(-1) > _CHANGED) | hidden
+        way = np.where(np.abs(identity - place) < _NO_WAY, 0, identity - place)
+        changed = (np.abs(after - picture).max(-1) > _CHANGED) | hidden | (way != 0).any(-1)
         edge = (layer > 0) & ~shrunk(layer > 0.98, 1)
-        stacks["frames"].append(after)
-        stacks["ways"].append(np.where(np.abs(identity - place) < 1e-4, 0, identity - place))
+        stacks["frames"].append(np.where(changed[..., None], after, picture))
+        stacks["ways"].append(way)
         stacks["layer"].append(layer)
         stacks["uncovered"].append(hidden)
         stacks["sure"].append(~hidden & ~edge)

@@ -1,4 +1,4 @@
-"""Segmenters: GrabCut on a drawn object, a given mask, SAM's path with a small random SAM, and wrong files."""
+"""SAM's path with a small random SAM, and wrong files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from dragavideo_core.propagation.sam import _recognise, sam_segmenter, segmenter_of_sam
-from dragavideo_core.propagation.segmentation import foreground_of, grabcut_segmenter, marks_object, mask_segmenter
 from torch import Tensor
 
 from dragavideo_core.errors import DragAVideoError
+from dragavideo_core.objects.sam import _recognise, sam_segmenter, segmenter_of_sam
 
 
 def picture(size: tuple[int, int] = (96, 80)) -> tuple[Tensor, Tensor]:
@@ -23,74 +22,6 @@ def picture(size: tuple[int, int] = (96, 80)) -> tuple[Tensor, Tensor]:
     noise = torch.rand(height, width, 3, generator=torch.Generator().manual_seed(0)) * 0.06
     colour = torch.where((disc | square)[..., None], torch.tensor([0.8, 0.2, 0.2]), torch.tensor([0.3, 0.5, 0.8]))
     return (colour + noise).clamp(0, 1), disc
-
-
-def overlap(a: Tensor, b: Tensor) -> float:
-    return float((a & b).sum() / (a | b).sum())
-
-
-def test_grabcut_finds_the_clicked_object_and_not_its_twin() -> None:
-    frame, disc = picture()
-    before = frame.clone()
-    mask = grabcut_segmenter()(frame, torch.tensor([[50.0, 40.0]]))
-    assert mask.dtype == torch.bool and mask.shape == frame.shape[:2]
-    assert overlap(mask, disc) > 0.9
-    assert torch.equal(mask, grabcut_segmenter()(frame, torch.tensor([[50.0, 40.0]])))
-    assert torch.equal(frame, before)
-
-
-@pytest.mark.parametrize("shape", [(16, 16), (8, 40), (9, 9)])
-def test_grabcut_answers_on_flat_and_tiny_frames(shape: tuple[int, int]) -> None:
-    mask = grabcut_segmenter()(torch.full((*shape, 3), 0.5), torch.tensor([[4.0, 4.0]]))
-    assert mask.shape == shape and bool(mask[4, 4])
-
-
-def test_grabcut_with_a_click_at_the_border() -> None:
-    frame, _ = picture()
-    for click in ([-0.5, -0.5], [95.5, 79.5], [0.0, 40.0]):
-        assert grabcut_segmenter()(frame, torch.tensor([click])).any()
-
-
-def test_grabcut_fills_what_the_object_encloses() -> None:
-    frame, disc = picture()
-    y, x = torch.meshgrid(torch.arange(80), torch.arange(96), indexing="ij")
-    frame[(x - 34) ** 2 + (y - 40) ** 2 <= 4**2] = torch.tensor([0.3, 0.5, 0.8])
-    mask = grabcut_segmenter()(frame, torch.tensor([[48.0, 40.0]]))
-    assert bool(mask[40, 34]) and overlap(mask, disc) > 0.9
-
-
-def test_mask_points_tell_object_from_background() -> None:
-    frame, _ = picture()
-    handle, target = torch.tensor([[50.0, 40.0]]), torch.tensor([[70.0, 40.0]])
-    points = torch.tensor([[30.0, 40.0], [40.0, 50.0], [53.0, 40.0], [30.0, 70.0], [-5.0, 40.0]])
-    # On the disc, on the disc, on it but ahead, on the background, outside the picture.
-    assert marks_object(frame, handle, target, points).tolist() == [True, True, False, False, False]
-    assert marks_object(frame, handle, target, torch.zeros(0, 2)).shape == (0,)
-
-
-def test_clicks_are_checked() -> None:
-    frame, _ = picture()
-    with pytest.raises(DragAVideoError, match="outside the 96x80 frame"):
-        grabcut_segmenter()(frame, torch.tensor([[96.0, 3.0]]))
-    with pytest.raises(DragAVideoError, match="At least one click"):
-        grabcut_segmenter()(frame, torch.zeros(0, 2))
-
-
-def test_a_given_mask_is_used_as_it_is() -> None:
-    frame, disc = picture()
-    assert torch.equal(mask_segmenter(disc)(frame, torch.tensor([[1.0, 1.0]])), disc)
-    assert torch.equal(mask_segmenter(disc.float() * 0.7)(frame, torch.tensor([[1.0, 1.0]])), disc)
-    with pytest.raises(DragAVideoError, match="96x79 but the working frame is 96x80"):
-        mask_segmenter(disc[:-1])(frame, torch.tensor([[1.0, 1.0]]))
-    with pytest.raises(DragAVideoError, match=r"shape \(1, 80, 96\)"):
-        mask_segmenter(disc[None])
-
-
-def test_foreground_of_reads_the_pixel_under_each_point() -> None:
-    mask = torch.zeros(4, 5, dtype=torch.bool)
-    mask[1, 2] = mask[3, 4] = True
-    points = torch.tensor([[[2.0, 1.0], [2.4, 0.6], [2.6, 1.0]], [[4.4, 3.4], [9.0, 3.0], [-1.0, 1.0]]])
-    assert foreground_of(mask, points).tolist() == [[True, True, False], [True, False, False]]
 
 
 def small_sam() -> Any:

@@ -15,6 +15,7 @@ from dragavideo_core.propagation.point_sets import (
     expand_points,
     fit_linear,
     follow_nearest,
+    foreground_of,
     segment_discs,
     shift_mask,
     square_patches,
@@ -174,3 +175,10 @@ def test_point_sets_are_validated() -> None:
         sets(pinned=torch.full((3, 1, 2), math.nan))
     with pytest.raises(DragAVideoError, match="Handles have shape"):
         sets(handles=torch.zeros(3, 0, 9, 2))
+
+
+def test_foreground_of_reads_the_pixel_under_each_point() -> None:
+    mask = torch.zeros(4, 5, dtype=torch.bool)
+    mask[1, 2] = mask[3, 4] = True
+    points = torch.tensor([[[2.0, 1.0], [2.4, 0.6], [2.6, 1.0]], [[4.4, 3.4], [9.0, 3.0], [-1.0, 1.0]]])
+    assert foreground_of(mask, points).tolist() == [[True, True, False], [True, False, False]]
