@@ -14,7 +14,7 @@ from dragavideo_core.inversion.invert import invert
 from dragavideo_core.media.clip import load_clip, prepare_clip
 from dragavideo_core.model.loading import BUNDLED_FOLDER, load_model
 from dragavideo_core.propagation import PointSets, propagate
-from tests.propagation.test_propagate import drag, moving, run, stage, waves
+from tests.propagation.test_propagate import SETTINGS, drag, moving, run, stage, waves
 
 LEAP = [(0.0, 0.0), (1.0, 0.5), (2.0, 1.0), (24.0, 12.0), (25.0, 12.5), (26.0, 13.0), (27.0, 13.5)]
 """Between frames 2 and 3 it moves by more than is searched."""
@@ -64,7 +64,7 @@ def test_a_correction_repairs_a_rendered_clip_on_the_bundled_model() -> None:
     true[3:] += shift
     clip = prepare_clip(source, 8, size=128, every=1)
     model = load_model(str(BUNDLED_FOLDER))
-    settings = model.preset.propagation
+    settings = replace(model.preset.propagation, correspondence="diffusion")
     inversion = invert(model, clip, settings.step)
     start = (float(true[0, 0]), float(true[0, 1]))
     instruction = DragInstruction((DragPair(start, (start[0] - 20, start[1] - 4)),))
@@ -78,3 +78,15 @@ def test_a_correction_repairs_a_rendered_clip_on_the_bundled_model() -> None:
     points = propagate(model, clip, replace(instruction, corrections=(fix,)), settings, inversion=inversion)
     assert float(errors(points).max()) < 4
     assert bool(points.masks[5, round(float(true[5, 1])), round(float(true[5, 0]))])
+
+
+def test_without_a_network_a_corrected_point_is_followed_from_its_frame_both_ways() -> None:
+    noise = torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(0))
+    picture = torch.nn.functional.avg_pool2d(noise, 5, 1, 2)[0].permute(1, 2, 0) * 2 - 0.5
+    clip = prepare_clip(picture.clamp(0, 1).expand(7, -1, -1, -1), 8.0, size=(96, 80), every=1)
+    fixed = drag(corrections=(Correction(0, 4, (60.0, 50.0)),))
+    settings = replace(SETTINGS, correspondence="classical")
+    points = propagate(None, clip, fixed, settings)  # type: ignore[arg-type]
+    middle = points.handles[:, 0, 4]
+    assert middle[4:].round().tolist() == [[60, 50]] * 3
+    assert middle[0].tolist() == [40, 36]
