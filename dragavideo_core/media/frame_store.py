@@ -209,7 +209,7 @@ class FrameStore:
     def _follow(self, key: _Key, run: _Run, table: FrameTable) -> None:
         """What a run's thread does."""
         try:
-            with closing(frames_from(key.path, run.next, table)) as frames:
+            with closing(frames_from(key.path, run.next, table, as_bytes=True)) as frames:
                 for number, picture in frames:
                     self._keep(key, run, number, jpeg_of(picture, key.longest))
                     if not self._goes_on(key, run):

@@ -185,12 +185,11 @@ def opened_picture(path: Path, *, as_bytes: bool = False) -> Iterator[Image]:
 
 
 def jpeg_of(picture: Tensor, longest: int) -> bytes:
-    """A picture [H, W, 3] (float 0-1) as JPEG for looking at, shrunk so that no side has more than `longest` pixels."""
+    """A picture [H, W, 3] (float 0-1 or uint8) as JPEG for looking at, no side longer than `longest` pixels."""
     pixels = _shrunk(picture.numpy(), longest)
-    levels = np.empty(pixels.shape, np.uint8)
-    for top in range(0, len(pixels), _BAND):
-        levels[top : top + _BAND] = np.rint(pixels[top : top + _BAND, :, ::-1] * 255.0)
-    return _jpeg(levels)
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(pixels * 255.0).astype(np.uint8)
+    return _jpeg(pixels[..., ::-1])
 
 
 def smaller_jpeg(jpeg: bytes, longest: int) -> bytes:

@@ -155,10 +155,10 @@ def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     encode(path, "libx264", "yuv420p", numbered(4))
     store, go_on = FrameStore(table_seconds=0.3, frame_seconds=0.3), threading.Event()
 
-    def slow(*arguments: object) -> object:
+    def slow(*arguments: object, **options: object) -> object:
         begun.set()
         go_on.wait(20)
-        return frames_from(*arguments)
+        return frames_from(*arguments, **options)
 
     monkeypatch.setattr(frame_store, "frames_from", slow)
     with pytest.raises(DragAVideoError, match="takes too long to read; try again"):
