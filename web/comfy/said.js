@@ -12,13 +12,14 @@ const LONGEST = 8;
 const PROGRESS = "$$node-text-preview";
 
 /**
- * Has a node of the pack show what its runs say. The element comes with the first words: before a run it takes no room.
+ * Has a node of the pack show what its runs say. Before a run the element takes no room; it is there from the start,
+ * because the first Nodes 2.0 does not see a widget that comes later.
  *
  * @param {object} node
  * @param {object} comfy see drag_points.js
  */
 export function addSaid(node, comfy) {
-  let widget = null;
+  const widget = makeWidget(node);
   let shown = "";
 
   function update() {
@@ -28,13 +29,15 @@ export function addSaid(node, comfy) {
     const key = JSON.stringify(said);
     if (!said || key === shown) return;
     shown = key;
-    widget ??= makeWidget(node);
     widget.say(said);
   }
 
-  comfy.updates.add(update);
+  // The front end also makes nodes to throw them away, which never come into a graph.
+  after(node, "onAdded", () => {
+    comfy.updates.add(update);
+    queueMicrotask(update);
+  });
   after(node, "onRemoved", () => comfy.updates.delete(update));
-  after(node, "onAdded", () => comfy.updates.add(update));
 }
 
 /** The line that stood on the node while it was at work; older front ends leave it there. */
@@ -54,10 +57,10 @@ function makeWidget(node) {
   element.setAttribute("role", "status");
   Object.assign(element.style, {
     font: "12px/17px system-ui, sans-serif", overflow: "auto", padding: "0 4px", boxSizing: "border-box",
-    color: "var(--input-text, #ddd)", userSelect: "text",
+    color: "var(--input-text, #ddd)", userSelect: "text", display: "none",
   });
-  let height = LINE;
-  const fixed = () => height + ROOM;
+  let height = 0;
+  const fixed = () => (height ? height + ROOM : 0);
   const widget = node.addDOMWidget("said", "dragavideo_said", element, {
     serialize: false, hideOnZoom: true, getMinHeight: fixed, getMaxHeight: fixed,
   });
@@ -77,6 +80,7 @@ function makeWidget(node) {
       const rows = lines.reduce((sum, text) => sum + Math.max(1, Math.ceil(text.length / wide)), 0);
       height = LINE * Math.min(rows, LONGEST);
       element.style.minHeight = `${height}px`;
+      element.style.display = "block";
       takeProgressAway(node);
       grow(node, node.computeSize()[1]);
       // Where the classic renderer has laid it out is known once it is drawn.
