@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DragAVideoError
-from .settings import PAPER, Preset, override, read_preset
+from .presets import PRESETS
+from .settings import Preset, override, read_preset
 
 _DESCRIPTION = """\
 Change the shape of an object in a whole clip by dragging points on one of its frames.
@@ -79,7 +80,9 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     group.add_argument("--dtype", choices=("fp32", "bf16", "fp16"), help="default: what suits the device")
     group.add_argument("--prompt", default="", metavar="TEXT", help="what the clip shows (may stay empty)")
     group.add_argument(
-        "--preset", metavar="NAME|FILE", help="'model' (default: the model's own), 'paper', or a JSON file of settings"
+        "--preset",
+        metavar="NAME|FILE",
+        help=f"model (default: the model's own), {', '.join(PRESETS)}, or a JSON file of settings",
     )
     group.add_argument(
         "--set", action="append", default=[], dest="changes", metavar="KEY=VALUE",
@@ -105,12 +108,14 @@ def chosen_preset(arguments: argparse.Namespace, own: Preset) -> Preset:
     name = arguments.preset or "model"
     if name == "model":
         preset = own
-    elif name == "paper":
-        preset = PAPER
+    elif name in PRESETS:
+        preset = PRESETS[name]
     elif Path(name).is_file():
         preset = read_preset(Path(name))
     else:
-        raise DragAVideoError(f"There is no preset '{name}'; choose model, paper, or the path of a JSON file.")
+        raise DragAVideoError(
+            f"There is no preset '{name}'; choose model, {', '.join(PRESETS)}, or the path of a JSON file."
+        )
     changes = list(arguments.changes)
     if arguments.seed is not None:
         changes.append(f"lora.seed={arguments.seed}")

@@ -21,6 +21,7 @@ from .inversion.invert import Inversion, invert
 from .inversion.reference import reference_chain, visited_steps
 from .media.clip import Clip
 from .media.compositing import composite
+from .model.batches import chosen_micro_batch
 from .model.drag_model import DragModel
 from .model.lora import LoraWeights, tune_lora, with_lora
 from .objects.value import ObjectMasks, Segmenter
@@ -138,9 +139,10 @@ def reconstruct_clip(
     preset = preset or model.preset
     _check_steps(preset)
     top = max(preset.drag.steps)
-    inversion = invert(model, clip, top, prompt, preset.decode.micro_batch, progress, preset.inversion_refinements)
+    count = _frames_at_once(model, clip, preset)
+    inversion = invert(model, clip, top, prompt, count, progress, preset.inversion_refinements)
     visits = visited_steps(preset.drag, top)
-    chain = reference_chain(model, inversion, visits, preset.decode.micro_batch, progress)
+    chain = reference_chain(model, inversion, visits, count, progress)
     return model.decode(chain[0], lambda i: progress("decode", i + 1, len(clip.frames)))
 
 
@@ -176,8 +178,12 @@ def _tuned(
 
 
 def _inverted(model: DragModel, clip: Clip, preset: Preset, prompt: str, progress: Progress) -> Inversion:
-    refinements = preset.inversion_refinements
-    return invert(model, clip, preset.inversion_steps, prompt, preset.decode.micro_batch, progress, refinements)
+    refinements, count = preset.inversion_refinements, _frames_at_once(model, clip, preset)
+    return invert(model, clip, preset.inversion_steps, prompt, count, progress, refinements)
+
+
+def _frames_at_once(model: DragModel, clip: Clip, preset: Preset) -> int:
+    return chosen_micro_batch(preset.decode.micro_batch, model.device, model.dtype, clip.geometry.working_size)
 
 
 def _optimised(

@@ -11,61 +11,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar
 
+from .checked import Checked
 from .errors import DragAVideoError
 from .files import read_named
 
 PRESET_FILE = "drag_preset.json"
 
 
-class _Checked:
-    """Settings that look at their values when they are made, whoever makes them."""
-
-    def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self)).items():
-            _check(name, getattr(self, name), kind)
-
-
-def _check(name: str, value: Any, kind: Any) -> None:
-    """Refuse a word that means nothing, steps that are no whole numbers, and numbers outside their range.
-
-    Raises:
-        DragAVideoError: naming the setting, the value and what was expected.
-    """
-    if get_origin(kind) is Literal and value not in get_args(kind):
-        raise DragAVideoError(f"The setting '{name}' is {value!r}; choose {' or '.join(get_args(kind))}.")
-    if get_origin(kind) is tuple and not all(type(item) is int and item > 0 for item in value):
-        raise DragAVideoError(
-            f"The setting '{name}' is {list(value)!r}; it must be steps, whole numbers from 1 on, for example [35]."
-        )
-    low, high = _RANGES.get(name, (float("-inf"), float("inf")))
-    if name in _RANGES and not low <= value <= high:
-        limits = f"at least {low:g}" if high == float("inf") else f"{low:g} to {high:g}"
-        raise DragAVideoError(f"The setting '{name}' is {value!r}; it must be {limits}.")
-
-
-_ANY = float("inf")
-_RANGES: dict[str, tuple[float, float]] = {
-    "set_side": (1, _ANY),
-    "range_cells": (0.01, _ANY),
-    "stride_cells": (0.01, _ANY),
-    "template_rate": (0, 1),
-    "frame_fusion": (0, 1),
-    "patch_radius_cells": (0, _ANY),
-    "iterations": (0, _ANY),
-    "learning_rate": (1e-9, _ANY),
-    "micro_batch": (1, _ANY),
-    "size": (1, _ANY),
-    "inversion_refinements": (0, _ANY),
-    "mask_weight": (0, _ANY),
-    "cross_branch_layer": (0, _ANY),
-    "feather_px": (0, _ANY),
-}
-
-
 @dataclass(frozen=True)
-class LoraSettings(_Checked):
+class LoraSettings(Checked):
     """LoRA tuning on the clip's frames (Sec. 4.1, which names no numbers; rank and rate are DragDiffusion's, which
     takes 80 iterations). `iterations` 0 skips the stage."""
 
@@ -77,7 +33,7 @@ class LoraSettings(_Checked):
 
 
 @dataclass(frozen=True)
-class PropagationSettings(_Checked):
+class PropagationSettings(Checked):
     """Point-set propagation (Sec. 3.2)."""
 
     correspondence: Literal["classical", "diffusion"] = "classical"
@@ -103,7 +59,7 @@ class PropagationSettings(_Checked):
 
 
 @dataclass(frozen=True)
-class TrackerSettings(_Checked):
+class TrackerSettings(Checked):
     """Temporal-consistent point tracking (Sec. 3.4, Eq. 6 and 7)."""
 
     range_cells: float = 3.0
@@ -123,7 +79,7 @@ class TrackerSettings(_Checked):
 
 
 @dataclass(frozen=True)
-class DragSettings(_Checked):
+class DragSettings(Checked):
     """Latent-offset optimisation (Sec. 3.3).
 
     Steps, iterations, rule and rate are the paper's (Sec. 4.1). What it does not name is DragDiffusion's (mask weight,
@@ -132,10 +88,21 @@ class DragSettings(_Checked):
 
     steps: tuple[int, ...] = (42, 41, 35, 30)
     """Inversion steps that carry an offset: the paper's set T."""
-    chain: Literal["full", "strided", "independent"] = "full"
+    chain: Literal["full", "strided", "independent", "alternating"] = "full"
     """How x at a lower step depends on the offsets above it: through every DDIM step, through one jump between
-    selected steps (fast, slightly coarser), or not at all (each step on its own reference latent)."""
+    selected steps (fast, slightly coarser), or not at all (each step on its own reference latent). `alternating` drags
+    at the highest step alone, denoises to the next and goes on there (GoodDrag): no step is gone through twice."""
     iterations: int = 60
+    step_iterations: int = 10
+    """Iterations at each step of an alternating drag, GoodDrag's number; the lowest step keeps what is left over."""
+    way_refresh: int = 4
+    """A full chain walks the steps between the selected ones anew every this many iterations; 1 is every time. Between,
+    the way is the one jump plus the correction that the last walk found."""
+    passes: Literal["one", "two"] = "one"
+    """`two` reads points and frame average before it supervises, as the equations stand: the features of all frames
+    and steps, then once more with a graph. `one` reads them in the graded pass, for the next iteration."""
+    reach_cells: float = 1.0
+    """How far ahead of its point a patch is pushed each iteration: d of Eq. 4 (DragDiffusion 1, GoodDrag 4)."""
     learning_rate: float = 0.01
     update: Literal["adam", "normalised"] = "adam"
     """`adam` is the paper's; `normalised` is a momentum step divided by the frame's largest cell norm."""
@@ -143,6 +110,9 @@ class DragSettings(_Checked):
     """The supervising feature (right side of Eq. 4) starts on the reference trajectory and takes this share of the
     current one each iteration: the paper's moving average, of which it names no rate. 1 supervises with the current map
     alone (DragDiffusion), a small rate remembers the undragged part."""
+    adaptive_template: bool = False
+    """FreeDrag's rate in place of `template_rate`: high where a push has succeeded, low where the features ahead are
+    still far from what they are to become; a push that leaves them farther than the first was is taken back."""
     frame_fusion: float = 1.0
     """1: the frame average of Eq. 3; 0: each frame's own feature; between: a blend."""
     feature_block: int = 2
@@ -157,22 +127,28 @@ class DragSettings(_Checked):
     warm_start: Literal["none", "puppet"] = "none"
     """First offset = reference latent warped along the drag, minus itself: `puppet` moves the dragged part on a
     layer of its own, as `warp.clip` says; `none` begins with the untouched latents."""
-    arrival_px: float = 2.0
-    """A point closer to its target than this has arrived; when all have, the loop ends."""
-    micro_batch: int = 4
-    """Frames back-propagated at a time. Memory grows with it, results do not change."""
+    arrival_px: float = 4.0
+    """A point closer to its target than this has arrived; when all have, the loop ends. DragDiffusion's 2 cells of its
+    half-size grid."""
+    rest: bool = True
+    """An arrived point is pushed no more (as in DragDiffusion), and a frame whose points all have is left alone."""
+    patience: int = 0
+    """The loop ends when the points have come no nearer for so many iterations; 0 never gives up."""
+    micro_batch: int = 0
+    """Frames back-propagated at a time; 0 is as many as memory allows. Results do not change."""
 
 
 @dataclass(frozen=True)
-class DecodeSettings(_Checked):
+class DecodeSettings(Checked):
     """Denoising with the offsets (Sec. 3.3, last paragraph) and compositing."""
 
     cross_branch: bool = True
     """Edited queries attend to the source branch's keys and values (MasaCtrl) in the up-sampler's self-attentions."""
     cross_branch_layer: int = 10
     """First self-attention, counted over the whole UNet (16 in SD1.5), that crosses branches (MasaCtrl's number)."""
-    cross_branch_step: int = 42
-    """First (highest) inversion step at which branches are crossed."""
+    cross_branch_step: int = -1
+    """First (highest) inversion step at which branches are crossed; -1: the first below the drag, so that the offsets
+    meet the very trajectory that they were made on."""
     smoothing: bool = False
     """Interleaved-frame smoothing of the predicted clean frames (ControlVideo)."""
     smoothing_steps: tuple[int, ...] = (20, 19)
@@ -181,11 +157,11 @@ class DecodeSettings(_Checked):
     composite: bool = True
     """Outside the feathered mask the source frame's own pixels are kept."""
     feather_px: float = 8.0
-    micro_batch: int = 4
+    micro_batch: int = 0
 
 
 @dataclass(frozen=True)
-class Preset(_Checked):
+class Preset(Checked):
     """All settings that go with one set of weights."""
 
     name: str = "paper"
@@ -264,10 +240,10 @@ def preset_from_json(text: str) -> Preset:
     return override(PAPER, values)
 
 
-def load_preset(folder: Path) -> Preset:
-    """The preset stored beside a model's weights, or the paper's where there is none."""
+def load_preset(folder: Path, otherwise: Preset = PAPER) -> Preset:
+    """The preset stored beside a model's weights, or `otherwise` where there is none."""
     path = folder / PRESET_FILE
-    return read_preset(path) if path.is_file() else PAPER
+    return read_preset(path) if path.is_file() else otherwise
 
 
 def read_preset(path: Path) -> Preset:

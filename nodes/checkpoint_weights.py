@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import comfy.lora
-import comfy.model_base
+import comfy.model_sampling
 import torch
 from torch import Tensor
 
@@ -14,6 +15,8 @@ from ..dragavideo_core.errors import DragAVideoError
 from ..dragavideo_core.model import loading
 from ..dragavideo_core.model.checkpoint import SD1_CONTEXT, UNET, VAE
 from ..dragavideo_core.model.drag_model import DTYPES, DragModel, from_parts
+from ..dragavideo_core.model.schedule import DdimSchedule, from_scheduler
+from ..dragavideo_core.presets import BEST
 from . import memory
 
 _LATENT_CHANNELS = 4
@@ -32,17 +35,16 @@ def drag_model(model: Any, clip: Any, vae: Any, dtype: str) -> DragModel:
     unet_weights = _renamed(_patched(model, "diffusion_model."), "diffusion_model.", UNET)
     text_weights = _renamed(_patched(clip.patcher, "clip_l.transformer."), "clip_l.transformer.", "")
     vae_weights = _renamed({k: _copy(v) for k, v in vae.first_stage_model.state_dict().items()}, "", VAE)
-    scheduler = loading.load_scheduler(config)
-    if model.model.model_type == comfy.model_base.ModelType.V_PREDICTION:
-        scheduler = type(scheduler).from_config(scheduler.config, prediction_type="v_prediction")
+    schedule = _schedule(model, from_scheduler(loading.load_scheduler(config)))
     place = memory.device()
     with torch.random.fork_rng(devices=[]):  # Modules are first filled at random; ComfyUI's state stays.
         return from_parts(
             _network(unet_weights, UNet2DConditionModel, "unet"),
             _network(vae_weights, AutoencoderKL, "vae"),
-            loading.load_text_encoder(text_weights, config / "text_encoder", "CLIP"),
+            _shortened(loading.load_text_encoder(text_weights, config / "text_encoder", "CLIP"), clip.layer_idx),
             loading.load_tokenizer(config / "tokenizer"),
-            scheduler,
+            schedule,
+            preset=BEST,
             name="checkpoint",
             device=place,
             dtype=DTYPES[dtype],
@@ -69,6 +71,48 @@ def _check(model: Any, clip: Any, vae: Any) -> None:
             f"The VAE has {channels} latent channels or another layout; connect the VAE of a Stable Diffusion 1.x "
             "checkpoint."
         )
+
+
+def _schedule(model: Any, usual: DdimSchedule) -> DdimSchedule:
+    """The noise levels that ComfyUI samples this MODEL with: its own, or those of ModelSamplingDiscrete behind it.
+
+    Raises:
+        DragAVideoError: a way of sampling that DDIM does not know, or not the usual number of noise levels.
+    """
+    sampling = model.get_model_object("model_sampling")
+    kinds = comfy.model_sampling
+    known = {kinds.EPS: "epsilon", kinds.V_PREDICTION: "v_prediction"}
+    # The first kind in the order of inheritance decides: others are derived from these two.
+    kind = next((base for base in type(sampling).__mro__ if "calculate_denoised" in vars(base)), type(sampling))
+    sigmas = getattr(sampling, "sigmas", None)
+    if kind not in known or sigmas is None or len(sigmas) != len(usual.alphas_cumprod):
+        raise DragAVideoError(
+            f"The MODEL is sampled as {kind.__name__} with {0 if sigmas is None else len(sigmas)} noise levels, "
+            "which cannot be inverted; take out ModelSamplingDiscrete, or set it to eps or v_prediction."
+        )
+    alphas = 1 / (sigmas.detach().to("cpu", torch.float64) ** 2 + 1)
+    if torch.allclose(alphas, usual.alphas_cumprod, rtol=1e-3, atol=0):
+        return replace(usual, prediction_type=known[kind])
+    return replace(usual, alphas_cumprod=alphas, final_alpha=float(alphas[0]), prediction_type=known[kind])
+
+
+def _shortened(text_encoder: Any, last: int | None) -> Any:
+    """The text encoder up to the layer of CLIP Set Last Layer: -1 or None is all of it, -2 leaves out the last.
+
+    Raises:
+        DragAVideoError: a layer that the text encoder does not have.
+    """
+    encoder = getattr(text_encoder, "text_model", text_encoder).encoder  # older transformers wrap it
+    layers = encoder.layers
+    if last is None or last == -1:
+        return text_encoder
+    kept = last + 1 if last >= 0 else len(layers) + 1 + last
+    if not 1 <= kept <= len(layers):
+        raise DragAVideoError(
+            f"The CLIP is set to layer {last}, but it has {len(layers)}; choose -1 to -{len(layers)}."
+        )
+    encoder.layers = layers[:kept]
+    return text_encoder
 
 
 def _patched(patcher: Any, prefix: str) -> dict[str, Tensor]:

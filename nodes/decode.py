@@ -128,7 +128,7 @@ class Decode(PackNode):
         with memory.running(model, clip, 2 * settings.micro_batch) as drag:
             decoded = memory.halving(
                 model,
-                settings.micro_batch,
+                memory.frames_at_once(model, clip, settings.micro_batch, branches=2),
                 lambda count: _decoded(drag, inversion, offsets, replace(settings, micro_batch=count), progress),
             )
             frames = finished_frames(clip, decoded, point_sets, offsets, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from .progress import HostProgress
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
     from ..dragavideo_core.settings import Preset
+
+_log = logging.getLogger(__name__)
 
 
 class DDIMInversion(PackNode):
@@ -57,6 +60,13 @@ class DDIMInversion(PackNode):
         steps = steps or model.drag.preset.inversion_steps
         _check_steps(steps, model.drag.preset, cls.hidden.prompt or {})
         progress = HostProgress(encoding=1, inversion=5)
+        if model.prompt is not None and model.prompt.strip() != prompt.strip():
+            _log.warning(
+                "Drag-A-Video: LoRA Tuning was told '%s', DDIM Inversion '%s'. The LoRA has learnt the clip under its "
+                "own prompt; give both nodes the same.",
+                model.prompt,
+                prompt,
+            )
         with memory.running(model, clip, micro_batch) as drag:
             refinements = drag.preset.inversion_refinements
             inversion = memory.halving(

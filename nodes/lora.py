@@ -78,7 +78,7 @@ class LoraTuning(PackNode):
                 model, micro_batch, lambda few: tune_lora(drag, latents, settings, prompt, progress, micro_batch=few)
             )
             tuned = with_lora(drag, lora)
-        return io.NodeOutput(model.with_drag(tuned), lora)
+        return io.NodeOutput(model.with_drag(tuned, prompt), lora)
 
 
 class SaveLora(PackNode):

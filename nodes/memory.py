@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
+from ..dragavideo_core.model import batches
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
@@ -21,13 +22,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-_BYTES_PER_PIXEL = 700
-"""Activations of an SD1.5-sized UNet in 16 bits for one frame without a graph, computed and rounded up."""
-_GRAPH_FACTOR = 6
 _VAE_BYTES_PER_PIXEL = 1600
-"""Those of its VAE, which takes one frame at a time."""
-_METAL_FACTOR = 2
-"""Metal keeps attention's scores, which CUDA never writes."""
+"""Activations of SD1.5's VAE in 16 bits, which takes one frame at a time."""
 MODEL_SIZE = 4 * 2**30
 """Bytes to free before a model is loaded: a UNet and a VAE of SD1.5 in 16 bits and some air."""
 
@@ -38,10 +34,12 @@ class HostModel:
 
     drag: DragModel
     patcher: Any
+    prompt: str | None = None
+    """What LoRA Tuning was told that the clip shows; None before it."""
 
-    def with_drag(self, drag: DragModel) -> HostModel:
-        """The same weights in another value of the core, for example with a LoRA."""
-        return replace(self, drag=drag)
+    def with_drag(self, drag: DragModel, prompt: str | None = None) -> HostModel:
+        """The same weights in another value of the core, for example with a LoRA tuned with a prompt."""
+        return replace(self, drag=drag, prompt=prompt)
 
 
 def device() -> torch.device:
@@ -138,12 +136,15 @@ def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False, 
     """The core model on its device, outside inference mode, with room for `frames` frames at a time.
 
     Args:
+        frames: 0 leaves open how many (see `frames_at_once`) and makes room for as many as are of use.
         beside: bytes that something else will need on the device at the same time.
     """
-    width, height = clip.geometry.working_size
-    of_frames = frames * _BYTES_PER_PIXEL * (_GRAPH_FACTOR if gradients else 1)
-    wide = model.drag.dtype.itemsize // 2 * (_METAL_FACTOR if model.drag.device.type == "mps" else 1)
-    needed = beside + width * height * max(of_frames, _VAE_BYTES_PER_PIXEL) * wide
+    place, (width, height) = model.drag.device, clip.geometry.working_size
+    frames = frames or (batches.LIMIT if place.type == "cuda" else batches.WITHOUT_FIGURES)
+    of_frames = frames * batches.frame_bytes(place, model.drag.dtype, (width, height), gradients)
+    # The VAE has a number format of its own: fp32 beside a UNet in fp16.
+    of_vae = width * height * _VAE_BYTES_PER_PIXEL * model.drag.vae.dtype.itemsize // 2
+    needed = beside + max(of_frames, of_vae * (batches.METAL_FACTOR if place.type == "mps" else 1))
     with computing():
         comfy.model_management.load_models_gpu([model.patcher], memory_required=needed)
         # Another model that shares these weights may have moved them; a LoRA's own weights only move here.
@@ -154,6 +155,16 @@ def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False, 
             yield model.drag
         finally:
             comfy.model_management.soft_empty_cache()
+
+
+def frames_at_once(model: HostModel, clip: Clip, wanted: int, gradients: bool = False, branches: int = 1) -> int:
+    """`wanted` frames, or where that is 0 as many as ComfyUI says there is memory for. Call inside `running`."""
+    drag, (width, height) = model.drag, clip.geometry.working_size
+    size = (branches * width, height)
+    if wanted or drag.device.type != "cuda":
+        return batches.chosen_micro_batch(wanted, drag.device, drag.dtype, size, gradients)
+    free = int(comfy.model_management.get_free_memory(drag.device))
+    return batches.fitting_frames(free, drag.device, drag.dtype, size, gradients)
 
 
 def halving(model: HostModel, micro_batch: int, work: Callable[[int], _T]) -> _T:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
+from ..dragavideo_core.presets import PRESETS
 from . import memory, sockets, unfinished
 from .base import PackNode, listed, said
 from .progress import HostProgress
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..dragavideo_core.propagation.point_sets import PointSets
     from ..dragavideo_core.settings import Preset, TrackerSettings
 
-OWN, PAPER, CUSTOM = "model's own", "paper", "custom"
+OWN, CUSTOM = "model's own", "custom"
 
 
 class LatentOffsetOptimizer(PackNode):
@@ -42,10 +43,11 @@ class LatentOffsetOptimizer(PackNode):
                 sockets.PointSets.Input("point_sets", tooltip="Where the points are, from Point-Set Propagation."),
                 io.Combo.Input(
                     "preset",
-                    options=[OWN, PAPER, CUSTOM],
+                    options=[OWN, *PRESETS, CUSTOM],
                     default=OWN,
-                    tooltip="model's own: what goes with the weights. paper: the paper's numbers. custom: the model's "
-                    "own with what the custom text changes.",
+                    tooltip="model's own: what goes with the weights, for a checkpoint the same as best. The others by "
+                    "name are recipes for Stable Diffusion 1.5. custom: the model's own with what the custom text "
+                    "changes.",
                 ),
                 io.Int.Input(
                     "iterations",
@@ -130,7 +132,8 @@ class LatentOffsetOptimizer(PackNode):
                     progress=progress,
                 )
 
-            offsets = memory.halving(model, settings.micro_batch, optimise)
+            count = memory.frames_at_once(model, clip, settings.micro_batch, gradients=True)
+            offsets = memory.halving(model, count, optimise)
         done = f"{offsets.iterations} of {settings.iterations} iterations at step {listed(settings.steps)}"
         told = [f"{done}, warm start: {settings.warm_start}"]
         if preset != CUSTOM and custom.strip() not in ("", "{}"):
@@ -146,8 +149,8 @@ def chosen_preset(own: Preset, name: str, custom: str) -> Preset:
     """
     from ..dragavideo_core import settings
 
-    if name == PAPER:
-        return settings.PAPER
+    if name in PRESETS:
+        return PRESETS[name]
     if name == OWN:
         return own
     try:

@@ -170,6 +170,7 @@ def options(*extra: str) -> Preset:
 
 def test_settings_are_chosen_and_changed() -> None:
     assert options().size == 128 and options("--preset", "paper").size == 512
+    assert options("--preset", "gooddrag").drag.chain == "alternating"
     changed = options("--set", "drag.steps=[35]", "--set", "drag.update=normalised", "--iterations", "3", "--seed", "5")
     assert changed.drag.steps == (35,) and changed.drag.update == "normalised"
     assert changed.drag.iterations == 3 and changed.lora.seed == 5

@@ -10,6 +10,7 @@ import pytest
 
 from dragavideo_core.errors import DragAVideoError
 from dragavideo_core.model.loading import BUNDLED_FOLDER
+from dragavideo_core.presets import PRESETS, recipe
 from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, override, preset_from_json, read_preset
 
 
@@ -18,7 +19,7 @@ from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, overri
     [
         ({"speed": 1}, "'speed' is not a setting of Preset"),
         ({"drag": {"update": "Adam"}}, "'update' is 'Adam'; choose adam or normalised"),
-        ({"drag": {"chain": "stride"}}, "'chain' is 'stride'; choose full or strided or independent"),
+        ({"drag": {"chain": "stride"}}, "'chain' is 'stride'; choose full or strided or independent or alternating"),
         ({"drag": {"warp": "pixel"}}, "choose pixels or cells"),
         ({"propagation": {"targets": "Affine"}}, "choose translate or affine"),
         ({"drag": {"steps": ["10"]}}, "must be steps, whole numbers from 1 on"),
@@ -70,3 +71,23 @@ def test_a_presets_file_is_named_and_may_have_a_mark(tmp_path: Path) -> None:
 def test_the_bundled_models_smoothing_is_on_its_own_chain() -> None:
     own = load_preset(BUNDLED_FOLDER)
     assert set(own.decode.smoothing_steps) <= set(range(1, max(own.drag.steps) + 1))
+
+
+def test_recipes_are_whole_and_the_papers_are_the_defaults() -> None:
+    assert PRESETS["paper"] == PAPER
+    bundled = load_preset(BUNDLED_FOLDER)
+    for name, preset in PRESETS.items():
+        assert preset.name == name and preset_from_json(preset.to_json()) == preset
+        assert preset.inversion_steps >= max(*preset.drag.steps, preset.propagation.step)
+        small = recipe(name, bundled)  # sizes and blocks are the weights', the manner is the recipe's
+        assert (small.size, small.drag.feature_block, small.drag.arrival_px) == (128, 1, 1.0)
+        assert replace(small.drag, feature_block=2, arrival_px=4.0) == preset.drag
+    assert PRESETS["paper"].drag.arrival_px == PRESETS["dragdiffusion"].drag.arrival_px == 4.0
+    assert (PRESETS["dragdiffusion"].drag.steps, PRESETS["dragdiffusion"].drag.iterations) == ((35,), 80)
+
+
+def test_best_is_what_the_evidence_says() -> None:
+    best = PRESETS["best"]
+    assert len(best.drag.steps) == 1 and abs(best.drag.steps[0] - 35) <= 3 and best.drag.feature_block in (1, 2)
+    assert best.lora.iterations >= 40 and 0.1 <= best.drag.mask_weight <= 1 and best.drag.warm_start != "none"
+    assert best.decode.cross_branch and best.decode.cross_branch_step == -1 and best.decode.composite

@@ -76,7 +76,15 @@ def jobs_of(plan: Plan, cases: Sequence[tuple[CaseSpec, Case]], rows: Sequence[R
     """Every case with its rows: the main ones on all, ablations on evenly spaced clips of eight frames."""
     specs = tuple(spec for spec, _ in cases)
     parts, paper = spread(plan.parts, specs), spread(plan.paper, specs)
-    of_group = {"main": specs, "parts": parts, "choices": parts, "paper": paper, "details": paper}
+    of_group = {
+        "main": specs,
+        "parts": parts,
+        "choices": parts,
+        "paper": paper,
+        "details": paper,
+        "presets": paper,
+        "savings": paper,
+    }
     subsets = {group: set(of) for group, of in of_group.items()}
     return [Job(case, tuple(row for row in rows if spec in subsets[row.group])) for spec, case in cases]
 
@@ -102,7 +110,10 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="what is measured anew")
     parser.add_argument("--people", type=int, help="how many drags as people make them (default: all; quick: 6)")
     parser.add_argument(
-        "--rows", nargs="+", default=[], help="only these rows or groups (main, parts, choices, paper, details)"
+        "--rows",
+        nargs="+",
+        default=[],
+        help="only these rows or groups (main, parts, choices, paper, details, presets, savings)",
     )
     parser.add_argument("--cases", type=int, help="how many rendered cases (default: all; quick: 7)")
     parser.add_argument("--subset", type=int, help="on how many of them the ablations run")

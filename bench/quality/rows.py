@@ -19,6 +19,7 @@ from dragavideo_core.media.clip import Clip
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.objects.value import ObjectMasks
 from dragavideo_core.pipeline import drag_clip, propagate_clip, reconstruct_clip
+from dragavideo_core.presets import RECIPES
 from dragavideo_core.settings import Preset, override
 
 from .cases import Case
@@ -195,8 +196,27 @@ def _detail(name: str, title: str, settings: Mapping[str, Any], cost: float = 6.
     return _paper(name, title, settings, cost, "details")
 
 
+def _saving(name: str, title: str, changes: Mapping[str, Any], cost: float = 12.0) -> Row:
+    """The paper's settings over the full chain, without LoRA."""
+    return Row(
+        name,
+        title,
+        "savings",
+        drag,
+        _merged(_PAPER, {"drag": {"chain": "full", **changes}, "decode": _BELOW}),
+        cost=cost,
+    )
+
+
+_BELOW = {"cross_branch_step": -1}
 _FROM_42: dict[str, Any] = {"inversion_steps": 42, "drag": {"steps": [42]}}
 _NO_TEMPORAL = {"drag": {"frame_fusion": 0.0}, "tracker": {"shared": False}}
+
+
+def _preset(name: str, title: str, cost: float) -> Row:
+    """A preset's recipe as it stands, with the sizes and blocks of the benchmark's model."""
+    return Row(f"preset_{name}", title, "presets", drag, RECIPES[name], cost=cost)
+
 
 ROWS: tuple[Row, ...] = (
     Row("truth", "the true edit", "main", true_edit, cost=0.3, needs_truth=True),
@@ -279,6 +299,18 @@ ROWS: tuple[Row, ...] = (
         "image_drag_lora", "image drag with LoRA, 80 steps", "details", drag, _merged(_IMAGE_DRAG, {"lora": _LORA}),
         cost=9.0,
     ),
+    # What the presets for Stable Diffusion 1.5 do here, LoRA included, and what their savings change.
+    _preset("paper", "paper", 18.0),
+    _preset("dragdiffusion", "dragdiffusion", 9.0),
+    _preset("gooddrag", "gooddrag", 9.0),
+    _preset("draft", "draft", 1.5),
+    _preset("best", "best", 9.0),
+    _saving("saving_none", "the paper's settings, nothing saved", {"passes": "two", "way_refresh": 1, "rest": False}),
+    _saving("saving_one_pass", "... read in the graded pass", {"passes": "one", "way_refresh": 1, "rest": False}),
+    _saving("saving_way", "... the way walked every fourth time", {"passes": "two", "way_refresh": 4, "rest": False}),
+    _saving("saving_rest", "... arrived points rest", {"passes": "two", "way_refresh": 1, "rest": True}),
+    _saving("alternating", "... alternating, ten iterations a step", {"chain": "alternating"}, cost=6.0),
+    _saving("adaptive", "... FreeDrag's rate", {"adaptive_template": True}),
 )  # fmt: skip
 
 

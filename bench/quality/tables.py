@@ -15,13 +15,22 @@ from .rows import Row
 from .statistics import bootstrap, differences, finite, summarise
 from .work import POINTS, Results
 
-BASES = {"parts": "ours", "choices": "ours", "paper": "paper", "details": "paper"}
+BASES = {
+    "parts": "ours",
+    "choices": "ours",
+    "paper": "paper",
+    "details": "paper",
+    "presets": "ours",
+    "savings": "saving_none",
+}
 """The row that each ablation group is compared with, case by case."""
 _TITLES = {
     "parts": "What ours is made of",
     "choices": "Open choices",
     "paper": "The paper's settings, and what its ablations change",
     "details": "The paper's settings, other things changed",
+    "presets": "The presets for Stable Diffusion 1.5, on this model",
+    "savings": "What is saved, and what that changes",
 }
 _GROUPED = ("part", "direction", "length", "pairs", "size", "mask")
 _COMPARED = ("progress", "inside_psnr_db", "outside_psnr_db", "smoothness_inside", "seconds")

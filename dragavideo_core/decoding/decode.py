@@ -23,7 +23,7 @@ from ..drag.offsets import LatentOffsets
 from ..errors import DragAVideoError
 from ..inversion.invert import Inversion
 from ..model.attention import AttentionController, AttentionPolicy, with_attention
-from ..model.batches import micro_batches
+from ..model.batches import chosen_micro_batch, micro_batches
 from ..model.drag_model import DragModel
 from ..progress import Progress, silent
 from ..settings import DecodeSettings
@@ -59,17 +59,19 @@ def decode_drag(
     """Denoise the clip with its offsets.
 
     With `cross_branch`, from `cross_branch_step` down, the queries of the edited branch read keys and values of the
-    same frame's source branch in the self-attentions from `cross_branch_layer` on (MasaCtrl). This pairs a frame with
-    itself, so frames go through the network `micro_batch` at a time (twice as many rows where both branches run); a
-    policy that mixes frames would need all of them at once.
+    same frame's source branch in the self-attentions from `cross_branch_layer` on (MasaCtrl). Above (by default that is
+    down to the lowest dragged step) the offsets meet the trajectory that they were made on. Crossing pairs a frame
+    with itself, so frames go through the network `micro_batch` at a time (twice as many rows where both branches run);
+    a policy that mixes frames would need all of them at once.
 
     Args:
         model: the one the offsets were made with (LoRA included).
         settings: `composite` and `feather_px` are not for this function, but for `compositing.composite`.
         progress: called for every micro-batch at every step, with a preview of the edit so far, and for every frame
             decoded. Cancel by raising from it.
-        reference: the chain of `inversion.reference_chain` over `offsets.visits`, where it is at hand: the source
-            branch is then taken from there, and runs only where its keys and values are needed.
+        reference: the chain of `inversion.reference_chain` over `offsets.visits`, or a part of it, where it is at hand:
+            the source branch is then taken from there, and runs only where its keys and values are needed. What the
+            offsets themselves have kept of it is always used.
         reconstruction: [N, H, W, 3], the decoded source branch of an earlier call, to save decoding it again.
 
     Raises:
@@ -77,25 +79,37 @@ def decode_drag(
     """
     _check(inversion, offsets, settings)
     visits, deltas = offsets.visits, dict(zip(offsets.steps, offsets.offsets))
-    source = edited = inversion.latents[visits[0]]
-    batches = micro_batches(len(source), settings.micro_batch)
-    smoothings = sorted(set(settings.smoothing_steps), reverse=True) if settings.smoothing and len(source) > 2 else []
+    crossed_from = offsets.lowest - 1 if settings.cross_branch_step < 0 else settings.cross_branch_step
+    smoothings = _smoothings(inversion, settings)
+    known = dict(reference or {})
+    known.update(_kept(offsets, "reference"))
+    first_crossed = max((step for step in visits if settings.cross_branch and step <= crossed_from), default=0)
+    begin, edited = _beginning(inversion, offsets, known, first_crossed, smoothings)
+    source = known.get(begin, inversion.latents[begin])
+    walked = visits[visits.index(begin) :]
+    batches = micro_batches(len(source), _frames_at_once(model, inversion, settings))
     controller = AttentionController()
     policy = AttentionPolicy("cross_branch", settings.cross_branch_layer)
     crossed = with_attention(model, policy, controller) if settings.cross_branch else model
 
     clips = 1 if reconstruction is not None else 2
-    tick = _Ticks(progress, (len(visits) - 1) * len(batches) + clips * len(source))
-    parted = False  # whether the branches differ yet; while they do not, one stands for both
-    for step, below in pairwise(visits):
+    tick = _Ticks(progress, (len(walked) - 1) * len(batches) + clips * len(source))
+    parted = begin != visits[0]  # whether the branches differ yet; while they do not, one stands for both
+    for step, below in pairwise(walked):
         if step in deltas:
             edited = edited + deltas[step]
         parted = parted or step in deltas or step in smoothings
-        crossing = parted and settings.cross_branch and step <= settings.cross_branch_step
-        branches = [*([source] if crossing or reference is None else []), *([edited] if parted else [])]
+        crossing = parted and settings.cross_branch and step <= crossed_from
+        # Where the source branch has been walked before, it rests until it comes to the next step that is known.
+        following = max((other for other in known if other <= below), default=-1)
+        given = following == below or (parted and not crossing and following >= first_crossed)
+        branches = [*([source] if crossing or not given else []), *([edited] if parted else [])]
         controller.active = crossing
         noises = _noises(crossed, inversion.embedding, branches, step, batches, controller, tick)
-        source = model.schedule.move(source, noises[0], step, below) if reference is None else reference[below]
+        if not given:
+            source = model.schedule.move(source, noises[0], step, below)
+        elif below in known:
+            source = known[below]
         if not parted:
             edited = source
         elif step in smoothings:
@@ -158,6 +172,42 @@ def _smooth_latents(model: DragModel, clean: Tensor, parity: int) -> Tensor:
     smooth = clean.clone()
     smooth[chosen] = model.encode(frames[chosen])
     return smooth
+
+
+def _smoothings(inversion: Inversion, settings: DecodeSettings) -> list[int]:
+    """Steps at which frames are smoothed, highest first."""
+    if not settings.smoothing or inversion.latents.shape[1] <= 2:
+        return []
+    return sorted(set(settings.smoothing_steps), reverse=True)
+
+
+def _kept(offsets: LatentOffsets, kind: str) -> dict[int, Tensor]:
+    """Step -> latents [N, C, h, w] that the drag has left in the state of its offsets."""
+    found = (name.split(".") for name in offsets.state if name.startswith(f"{kind}."))
+    return {int(step): offsets.state[f"{kind}.{step}"] for _, step in found}
+
+
+def _beginning(
+    inversion: Inversion,
+    offsets: LatentOffsets,
+    known: Mapping[int, Tensor],
+    first_crossed: int,
+    smoothings: list[int],
+) -> tuple[int, Tensor]:
+    """(the step to begin at, the edited branch there): an alternating drag has denoised down to its last step."""
+    for step, latents in _kept(offsets, "base").items():
+        above = offsets.visits[: offsets.visits.index(step)]
+        if step in known and all(first_crossed < other and other not in smoothings for other in above):
+            return step, latents
+    return offsets.visits[0], inversion.latents[offsets.visits[0]]
+
+
+def _frames_at_once(model: DragModel, inversion: Inversion, settings: DecodeSettings) -> int:
+    """Frames in a call; where the setting leaves it open, room for both branches is kept."""
+    height, width = (int(side) * model.latent_stride for side in inversion.latents.shape[-2:])
+    if settings.micro_batch or not settings.cross_branch:
+        return chosen_micro_batch(settings.micro_batch, model.device, model.dtype, (width, height))
+    return chosen_micro_batch(0, model.device, model.dtype, (2 * width, height))
 
 
 def _check(inversion: Inversion, offsets: LatentOffsets, settings: DecodeSettings) -> None:

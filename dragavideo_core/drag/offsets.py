@@ -28,9 +28,18 @@ class LatentOffsets:
     """Iterations done, over all resumed runs."""
     arrived: bool = False
     """Whether every visible set point came within the arrival distance of its target."""
+    stalled: bool = False
+    """Whether the loop ended because the points came no nearer (`DragSettings.patience`)."""
     losses: tuple[float, ...] = ()
     """Loss of each iteration."""
     distances: tuple[float, ...] = ()
     """Mean distance of the tracked handles to their targets at each iteration, in working px."""
     state: dict[str, Tensor] = field(default_factory=dict)
-    """Moments of the update rule and the supervising template, so that a resumed run equals an unbroken one."""
+    """Moments of the update rule, the supervising template and what else makes a resumed run equal an unbroken one, and
+    what decoding need not compute again: `reference.S`, the undragged latents [N, C, h, w] at step S, and of an
+    alternating drag `base.S`, its latents there before the offset of S is added."""
+
+    @property
+    def lowest(self) -> int:
+        """The lowest step that was dragged: of an alternating drag the one it came to."""
+        return next((step for step in self.steps if f"base.{step}" in self.state), self.steps[-1])

@@ -1,14 +1,7 @@
-"""The loop of Sec. 3.3 and 3.4: track the handles, supervise their motion, update the latent offsets.
-
-Memory does not grow with the clip. The frame average (Eq. 3) and the tracker's cost (Eq. 6) are sums over frames, and
-the loss falls apart into frames because the average is behind a stop-gradient. So with more frames than a micro-batch
-holds, or several steps, a first pass without graph gathers the sums and a second one back-propagates a micro-batch of
-one step at a time, to the very result of the full batch.
-"""
+"""The loop of Sec. 3.3 and 3.4: track the handles, supervise their motion, update the latent offsets."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,26 +9,28 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..errors import DragAVideoError
 from ..inversion.invert import Inversion
 from ..media.geometry import Geometry
-from ..model.batches import micro_batches
 from ..model.drag_model import DragModel
 from ..progress import Progress, silent
 from ..propagation.point_sets import PointSets
 from ..settings import DragSettings, TrackerSettings
-from . import supervision as sup
+from . import two_passes
+from .beginning import check_resume, first_offsets
+from .chain import Tick, Way, descend, stand
 from .offsets import LatentOffsets
+from .passes import LossScale, Walk, graded_pass, look, loss_scale
 from .problem import DragProblem, prepare_problem
-from .tracking import advance, candidate_offsets, candidate_progress, tracking_cost
-from .update import fits_rule, make_update, moments_of
-from .warm_start import warm_start_offset
+from .readings import Standing, candidates_all_the_way, candidates_near, stand_at
+from .template import Template, first_template
+from .tracking import advance
+from .update import make_update, moments_of
 
 STAGE = "latent offsets"
-_LOSS_SCALE = 1024.0
-"""Keeps small gradients above half precision's smallest number."""
 _PREVIEWED = 4
 """Frames of a preview at most."""
+_NEARER_PX = 0.25
+"""Points that have not come nearer by this, in working px, have not moved: `DragSettings.patience`."""
 
 
 def optimise_offsets(
@@ -56,7 +51,7 @@ def optimise_offsets(
 
     Args:
         resume: offsets of an earlier, shorter or cancelled run of the same problem; the loop goes on from there, and
-            does nothing where they have arrived.
+            does nothing where they have arrived or moved no more.
         save: called once with the offsets reached, also when the loop is cancelled or fails, before the exception
             goes on.
         progress: units are iterations; raising from it cancels within one network evaluation.
@@ -66,12 +61,12 @@ def optimise_offsets(
             gradient that is not finite, or offsets to resume that belong to another problem.
     """
     problem = prepare_problem(model, inversion, point_sets, geometry, settings, tracker, progress)
-    result = resume if resume is not None else _start(problem, point_sets, geometry, progress)
-    _check_resume(problem, result)
+    result = resume if resume is not None else first_offsets(problem, point_sets, geometry, progress)
+    check_resume(problem, result)
     try:
-        for reached in () if result.arrived else _iterations(problem, result, progress):
+        for reached in () if result.arrived or result.stalled else _iterations(problem, result, progress):
             result = reached
-            if result.arrived:
+            if result.arrived or result.stalled:
                 break
     finally:
         if save is not None:
@@ -79,211 +74,212 @@ def optimise_offsets(
     return result
 
 
-def _start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, progress: Progress) -> LatentOffsets:
-    top = problem.steps[0]
-    offsets = torch.zeros(len(problem.steps), *problem.reference[top].shape)
-    if problem.settings.warm_start != "none":
-        offsets[0] = _warm_start(problem, point_sets, geometry, progress)
-        if problem.settings.hard_mask:
-            offsets *= problem.editable
-    fusion = problem.settings.frame_fusion
-    templates = {
-        f"template.{step}": sup.fuse_frames(first, problem.visible, fusion)
-        for step, first in zip(problem.steps, problem.first_features)
-    }
-    return LatentOffsets(
-        steps=problem.steps,
-        visits=problem.visits,
-        chained=problem.settings.chain != "independent",
-        offsets=offsets,
-        progress=torch.zeros(problem.handles.shape[:3]),
-        warm_start=problem.settings.warm_start,
-        state=templates,
-    )
+@dataclass(eq=False)
+class _Run:
+    """What changes over the iterations of one call; tensors are its own."""
 
-
-def _warm_start(problem: DragProblem, point_sets: PointSets, geometry: Geometry, progress: Progress) -> Tensor:
-    """The first offset [N, C, h, w], at the highest selected step."""
-    top, done = problem.steps[0], itertools.count(1)
-
-    def on_frame(_: int) -> None:
-        progress("warm start", next(done), len(problem.handles))
-
-    reference = problem.reference[top]
-    return warm_start_offset(
-        problem.model, problem.inversion, top, reference, point_sets.warp, geometry, on_frame
-    )  # fmt: skip
-
-
-def _check_resume(problem: DragProblem, result: LatentOffsets) -> None:
-    expected = (len(problem.steps), *problem.reference[problem.steps[0]].shape)
-    chained = problem.settings.chain != "independent"
-    if (result.steps, result.visits, result.chained) != (problem.steps, problem.visits, chained):
-        raise DragAVideoError(
-            f"The offsets to go on from belong to steps {result.steps}, these settings use {problem.steps}"
-            f"{'' if result.steps != problem.steps else ' with another chain'}; start again without them."
-        )
-    if tuple(result.offsets.shape) != expected or result.progress.shape != problem.handles.shape[:3]:
-        raise DragAVideoError(
-            f"The offsets to go on from have shape {tuple(result.offsets.shape)}, this clip and instruction need "
-            f"{expected}; start again without them."
-        )
-    for step, first in zip(problem.steps, problem.first_features):
-        kept = result.state.get(f"template.{step}")
-        if kept is None or kept.shape != first.shape:
-            raise DragAVideoError(
-                "The offsets to go on from were optimised on another feature block or patch radius; set these as they "
-                "were, or start again without them."
-            )
-    if not fits_rule(problem.settings.update, result.state):
-        raise DragAVideoError(
-            f"The offsets to go on from were optimised by another rule than '{problem.settings.update}'; set 'update' "
-            "as it was, or start again without them."
-        )
+    offsets: Tensor
+    template: Template
+    travelled: Tensor
+    corrections: Tensor
+    base: Tensor
+    """[N, C, h, w]: of an alternating drag, the latents that the current step's offset is added to."""
+    stage: int
+    """Index of the step that an alternating drag stands at."""
+    moved: Tensor
+    """The part of the offsets that is updated, a view: all, or those of an alternating drag's step."""
+    update: torch.optim.Optimizer
+    scale: LossScale
 
 
 def _iterations(problem: DragProblem, result: LatentOffsets, progress: Progress) -> Iterator[LatentOffsets]:
     """Yield the offsets after every iteration. What is yielded is never changed afterwards."""
     settings = problem.settings
-    offsets = result.offsets.clone()
-    update = make_update(settings.update, offsets, settings.learning_rate, result.state)
-    templates = [result.state[f"template.{step}"] for step in problem.steps]
-    travelled = result.progress
+    run = _begin(problem, result)
     for iteration in range(result.iterations, settings.iterations):
         far = result.distances[-1] if result.distances else None
 
         def report(loss: float | None = None, done: int = iteration, far: float | None = far) -> None:
-            show = partial(_preview, problem, offsets)
+            show = partial(_preview, problem, run)
             progress(STAGE, done, settings.iterations, loss=loss, distance=far, preview=show)
 
-        passed = _first_pass(problem, offsets, report)
+        if problem.alternating and _stage(problem, iteration) != run.stage:
+            _descend(problem, run, _stage(problem, iteration), report)
         # Nothing has moved before the first update, unless the latents start warped.
-        if iteration > 0 or result.warm_start != "none":
-            travelled = _track(problem, passed, travelled, whole_way=iteration == 0)
-        current = sup.positions(problem.handles, problem.targets, travelled)
-        templates = _refresh(problem, passed, templates, current)
-        remaining = (problem.targets - current).norm(dim=-1)[problem.visible]
-        arrived = bool((remaining <= settings.arrival_px).all())
-        losses = result.losses
-        if not arrived:
-            loss, offsets.grad = _gradient(problem, passed, templates, current, report)
-            losses = (*losses, loss)
-            update.step()
+        first = iteration == 0
+        tracked = not first or result.warm_start != "none"
+        walk = _walk(problem, run, anew=iteration % settings.way_refresh == 0, tick=report)
+        work = _in_two_passes if settings.passes == "two" and not problem.alternating else _in_one_pass
+        before = run.offsets.clone()
+        loss, gradient, standing = work(problem, run, walk, first, tracked, report)
+        if loss is not None:
+            run.moved.grad = gradient[run.stage : run.stage + 1] if problem.alternating else gradient
+            run.update.step()
             if settings.hard_mask:
-                offsets.mul_(problem.editable)
-        del passed
+                run.offsets.mul_(problem.editable)
+            still = torch.ones(run.offsets.shape[1], dtype=torch.bool)
+            still[standing.frames] = False
+            run.offsets[:, still] = before[:, still]
+        distances = (*result.distances, standing.distance(problem))
         result = replace(
             result,
-            offsets=offsets.clone(),
-            progress=travelled,
+            offsets=run.offsets.clone(),
+            progress=run.travelled,
             iterations=iteration + 1,
-            arrived=arrived,
-            losses=losses,
-            distances=(*result.distances, float(remaining.mean())),
-            state={
-                **{f"template.{step}": template for step, template in zip(problem.steps, templates)},
-                **moments_of(update, offsets),
-            },
+            arrived=standing.arrived,
+            stalled=not standing.arrived and _stalled(distances, settings.patience),
+            losses=result.losses if loss is None else (*result.losses, loss),
+            distances=distances,
+            state=_state(problem, run),
         )
         yield result
-        report(losses[-1] if losses else None, iteration + 1, result.distances[-1])
+        report(loss, iteration + 1, result.distances[-1])
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """What the chain gave at the selected steps, [step][micro-batch]; with a graph if there is one of both."""
-
-    batches: list[slice]
-    latents: list[list[Tensor]]
-    features: list[list[Tensor]]
-    graph: bool
-
-
-def _first_pass(problem: DragProblem, offsets: Tensor, tick: Callable[[], None]) -> _Pass:
-    batches = micro_batches(offsets.shape[1], problem.settings.micro_batch)
-    # Of one step at a time: the graphs of all steps together are what memory runs out on.
-    graph = len(batches) == len(problem.steps) == 1
-    latents: list[list[Tensor]] = [[] for _ in problem.steps]
-    features: list[list[Tensor]] = [[] for _ in problem.steps]
-    for frames in batches:
-        for index, x, found in problem.walk(offsets, frames, graph, tick):
-            # What waits for the second pass waits in main memory.
-            latents[index].append(x if graph else x.cpu())
-            features[index].append(found if graph else found.cpu())
-    return _Pass(batches, latents, features, graph)
+def _begin(problem: DragProblem, result: LatentOffsets) -> _Run:
+    settings, state, steps = problem.settings, result.state, problem.steps
+    offsets = result.offsets.clone()
+    stage = _stage(problem, max(result.iterations - 1, 0)) if problem.alternating else 0
+    gaps = torch.zeros(len(steps) - 1, *offsets.shape[1:])
+    moved = offsets[stage : stage + 1] if problem.alternating else offsets
+    return _Run(
+        offsets=offsets,
+        template=first_template(problem, state),
+        travelled=result.progress,
+        corrections=state.get("way", gaps).clone(),
+        base=state.get(f"base.{steps[stage]}", problem.reference[steps[0]].clone()),
+        stage=stage,
+        moved=moved,
+        update=make_update(settings.update, moved, settings.learning_rate, state),
+        scale=loss_scale(problem),
+    )
 
 
-def _track(problem: DragProblem, passed: _Pass, travelled: Tensor, whole_way: bool) -> Tensor:
-    """Eq. 6 and 7 over all selected steps; after a warm start the first search is the whole way to the target."""
-    if whole_way:
-        share = torch.linspace(0, 1, 1 + int(problem.length.max() / sup.CELL_PX / problem.tracker.stride_cells))
-        candidates = problem.length.unsqueeze(-1) * share
-    else:
-        candidates = candidate_progress(travelled, problem.length, candidate_offsets(problem.tracker))
-    cost = torch.zeros_like(candidates)
-    for template, per_batch in zip(problem.first_features, passed.features):
-        magnitude = template.abs().mean().clamp_min(1e-8)  # makes steps alike, and is one for all frames
-        for frames, features in zip(passed.batches, per_batch):
-            at_step = tracking_cost(
-                features.detach().cpu(), template[frames], problem.handles[frames], problem.targets[frames],
-                candidates[frames], problem.patch, problem.size,
-            )  # fmt: skip
-            cost[frames] += at_step / magnitude
-    return advance(candidates, cost, problem.visible, problem.tracker.shared)
+def _state(problem: DragProblem, run: _Run) -> dict[str, Tensor]:
+    """All that a resumed run needs to equal an unbroken one, and what decoding need not compute again."""
+    step = problem.steps[run.stage] if problem.alternating else problem.steps[-1]
+    state = {
+        **run.template.state(problem.steps),
+        **moments_of(run.update, run.moved),
+        f"reference.{step}": problem.reference[step],
+    }
+    if problem.alternating:
+        state[f"base.{step}"] = run.base
+    elif problem.settings.chain == "full":
+        state["way"] = run.corrections.clone()
+    return state
 
 
-def _refresh(problem: DragProblem, passed: _Pass, templates: list[Tensor], current: Tensor) -> list[Tensor]:
-    """Eq. 3 and its moving average: the supervising features [N, P, S, R, F] of every selected step."""
-    fresh = []
-    for template, per_batch in zip(templates, passed.features):
-        found = [problem.patch_features(f.detach().cpu(), current, b) for b, f in zip(passed.batches, per_batch)]
-        fused = sup.fuse_frames(torch.cat(found), problem.visible, problem.settings.frame_fusion)
-        fresh.append(sup.moving_average(template, fused, problem.settings.template_rate))
-    return fresh
+def _in_one_pass(
+    problem: DragProblem, run: _Run, walk: Walk, first: bool, tracked: bool, tick: Tick
+) -> tuple[float | None, Tensor, Standing]:
+    """(loss, gradient, where the points are by now); None where they had arrived before anything was done.
+
+    What the pass reads, the next iteration supervises with: features are computed once, and points and average are
+    those of the latents before the last update.
+    """
+    batches = problem.batches(stand_at(problem, run.travelled).frames)
+    if first and tracked:  # the latents start warped: look where the points are before pushing them
+        candidates = candidates_all_the_way(problem)
+        run.travelled = _advance(problem, candidates, look(problem, walk, batches, candidates), run.travelled)
+    standing = stand_at(problem, run.travelled)
+    if standing.arrived:
+        return None, torch.zeros_like(run.offsets), standing
+    candidates = candidates_near(problem, run.travelled)
+    batches = problem.batches(standing.frames)
+    passed = graded_pass(
+        problem, walk, batches, run.template.features, standing, candidates, run.template.reach(problem), run.scale,
+        tick,
+    )  # fmt: skip
+    run.template = run.template.renewed(problem, passed.patches, passed.ahead, standing)
+    if not first:
+        run.travelled = _advance(problem, candidates, passed.cost, run.travelled)
+        # The frames that this very pass pushed take its step too.
+        standing = replace(stand_at(problem, run.travelled), frames=standing.frames)
+    return passed.loss, passed.gradient, standing
 
 
-def _gradient(
-    problem: DragProblem, passed: _Pass, templates: list[Tensor], current: Tensor, tick: Callable[[], None]
-) -> tuple[float, Tensor]:
-    """Loss of Eq. 4 + 5 and its gradient with respect to every offset, [T, N, C, h, w]."""
-    model, settings = problem.model, problem.settings
-    embedding = problem.inversion.embedding
-    ahead = sup.supervised_positions(current, problem.targets)
-    total, gradients = 0.0, []
-    for index, step in enumerate(problem.steps):
-        parts = []
-        for batch, frames in enumerate(passed.batches):
-            latents, features = passed.latents[index][batch], passed.features[index][batch]
-            if not passed.graph:
-                latents = latents.to(model.device).requires_grad_()
-                features = model.features(latents, step, embedding, settings.feature_block)
-            template = templates[index][frames].to(model.device)
-            moved = problem.patch_features(features, ahead, frames)
-            loss = sup.drag_loss(moved, template, problem.visible[frames].to(model.device))
-            reference = problem.reference[step][frames].to(model.device)
-            editable = problem.editable[frames].to(model.device)
-            loss = loss + settings.mask_weight * sup.mask_loss(latents, reference, editable)
-            scale = _LOSS_SCALE if model.dtype == torch.float16 else 1.0
-            (gradient,) = torch.autograd.grad(loss * scale, latents)
-            parts.append(gradient.float().cpu() / scale)
-            total += loss.item()
-            tick()
-        gradients.append(torch.cat(parts))
-    gradient = torch.stack(gradients)
-    if not gradient.isfinite().all():
-        raise DragAVideoError(
-            f"The drag's gradient is not finite in {model.dtype}; load the model in fp32, or in bf16 on a CUDA GPU, or "
-            "lower the learning rate."
-        )
-    return total, gradient
+def _in_two_passes(
+    problem: DragProblem, run: _Run, walk: Walk, first: bool, tracked: bool, tick: Tick
+) -> tuple[float | None, Tensor, Standing]:
+    """The same with points and average read before the push. Frames that have nothing in common go one by one."""
+    batches = problem.batches(stand_at(problem, run.travelled).frames)
+    apart = len(problem.steps) == 1 and problem.settings.frame_fusion == 0 and not problem.tracker.shared
+    candidates = candidates_all_the_way(problem) if first and tracked else candidates_near(problem, run.travelled)
+    travelled, template = run.travelled, run.template
+    total, gradient = 0.0, torch.zeros_like(run.offsets)
+    for group in [[batch] for batch in batches] if apart else [batches]:
+        frames = torch.cat(group)
+        found = two_passes.first_pass(problem, walk, group, candidates)
+        if tracked:
+            travelled = travelled.clone()
+            travelled[frames] = _advance(problem, candidates, found.cost, run.travelled)[frames]
+        standing = stand_at(problem, travelled)
+        if standing.arrived:
+            break
+        patches = dict(enumerate(two_passes.patches_at(problem, found, standing.current)))
+        template = template.renewed(problem, patches, None, standing, frames)
+        reach = run.template.reach(problem)
+        loss, part, ahead = two_passes.second_pass(problem, found, template.features, standing, reach, run.scale, tick)
+        template = template.measured(problem, ahead, standing, frames)
+        total, gradient = total + loss, gradient + part
+    standing = stand_at(problem, travelled)
+    run.travelled, run.template = travelled, template
+    return (None if standing.arrived else total), gradient, standing
 
 
-def _preview(problem: DragProblem, offsets: Tensor) -> Tensor:
-    """A few clean frames [F, H, W, 3], spread over the clip, that the network predicts at the lowest selected step."""
+def _advance(problem: DragProblem, candidates: Tensor, cost: Tensor, travelled: Tensor) -> Tensor:
+    """Eq. 6 and 7 over the frames that were gone through; the others' points stay."""
+    moving = stand_at(problem, travelled).frames
+    taken = torch.zeros(len(travelled), dtype=torch.bool)
+    taken[moving] = True
+    visible = problem.visible & taken[:, None, None]
+    found = advance(candidates, cost, visible, problem.tracker.shared)
+    return torch.where(taken[:, None, None], found, travelled)
+
+
+def _stalled(distances: tuple[float, ...], patience: int) -> bool:
+    if not patience or len(distances) <= patience:
+        return False
+    return min(distances[-patience:]) > min(distances[:-patience]) - _NEARER_PX
+
+
+def _stage(problem: DragProblem, iteration: int) -> int:
+    """Index of the step at which an alternating drag spends an iteration."""
+    return min(iteration // problem.settings.step_iterations, len(problem.steps) - 1)
+
+
+def _descend(problem: DragProblem, run: _Run, stage: int, tick: Tick) -> None:
+    """Denoise an alternating drag's latents to its next step, where a new offset begins at zero."""
+    upper, lower = (problem.visits.index(problem.steps[index]) for index in (run.stage, stage))
+    visits = problem.visits[upper : lower + 1]
+    everyone = problem.batches(torch.arange(len(run.base)))
+    run.base = descend(problem.model, problem.inversion, visits, run.base + run.offsets[run.stage], everyone, tick)
+    run.stage = stage
+    run.moved = run.offsets[stage : stage + 1]
+    run.update = make_update(problem.settings.update, run.moved, problem.settings.learning_rate, {})
+
+
+def _walk(problem: DragProblem, run: _Run, anew: bool, tick: Tick) -> Walk:
+    """How a pass of this iteration comes to its latents and features."""
+    way = Way(run.corrections, anew) if problem.settings.chain == "full" else None
+
+    def walk(frames: Tensor, graph: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
+        if not problem.alternating:
+            return problem.walk(run.offsets, frames, graph, tick, way)
+        latents, step = run.base[frames] + run.offsets[run.stage, frames], problem.steps[run.stage]
+        block = problem.settings.feature_block
+        return iter([(run.stage, *stand(problem.model, problem.inversion, step, latents, block, graph))])
+
+    return walk
+
+
+def _preview(problem: DragProblem, run: _Run) -> Tensor:
+    """A few clean frames [F, H, W, 3], over the clip, that the network predicts at the lowest step gone through."""
     model, embedding = problem.model, problem.inversion.embedding.to(problem.model.device)
     with torch.no_grad():
-        count = offsets.shape[1]
-        frames = slice(0, count, -(-count // min(_PREVIEWED, problem.settings.micro_batch)))
-        *_, (_, x, _) = problem.walk(offsets.detach(), frames, False, lambda: None)
-        noise = model.noise(x, problem.steps[-1], embedding)
-        return model.decode(model.schedule.clean_of(x, noise, problem.steps[-1]))
+        count = run.offsets.shape[1]
+        frames = torch.arange(0, count, -(-count // min(_PREVIEWED, problem.micro_batch)))
+        *_, (index, x, _) = _walk(problem, run, True, lambda: None)(frames, False)
+        step = problem.steps[index]
+        return model.decode(model.schedule.clean_of(x, model.noise(x, step, embedding), step))

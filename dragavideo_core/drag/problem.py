@@ -13,13 +13,13 @@ from ..errors import DragAVideoError
 from ..inversion.invert import Inversion
 from ..inversion.reference import reference_chain, visited_steps
 from ..media.geometry import Geometry
-from ..model.batches import micro_batches
+from ..model.batches import chosen_micro_batch, micro_batches
 from ..model.drag_model import DragModel
 from ..model.sampling import sample_features
 from ..progress import Progress
 from ..propagation.point_sets import PointSets
 from ..settings import DragSettings, TrackerSettings
-from .chain import walk_chain, walk_independent
+from .chain import Way, walk_chain, walk_independent
 from .supervision import patch_offsets, unit_directions
 
 
@@ -39,6 +39,7 @@ class DragProblem:
     visible: Tensor
     editable: Tensor
     size: tuple[int, int]
+    micro_batch: int
     first_features: tuple[Tensor, ...]
     """Per selected step: features of every handle's patch on the reference trajectory, [N, P, S, R, F]."""
 
@@ -50,19 +51,28 @@ class DragProblem:
     def length(self) -> Tensor:
         return unit_directions(self.handles, self.targets)[1]
 
-    def patch_features(self, features: Tensor, centres: Tensor, frames: slice) -> Tensor:
+    @property
+    def alternating(self) -> bool:
+        return self.settings.chain == "alternating"
+
+    def batches(self, frames: Tensor) -> list[Tensor]:
+        """Numbers of frames [M], a micro-batch each."""
+        return list(frames.split(self.micro_batch)) if len(frames) else []
+
+    def patch_features(self, features: Tensor, centres: Tensor, frames: slice | Tensor) -> Tensor:
         """Features [M, F, h, w] of some frames at the patches round `centres` [N, P, S, 2]: [M, P, S, R, F]."""
         return sample_features(features, centres[frames].unsqueeze(3) + self.patch, self.size)
 
     def walk(
-        self, offsets: Tensor, frames: slice, graph: bool, tick: Callable[[], None]
+        self, offsets: Tensor, frames: slice | Tensor, graph: bool, tick: Callable[[], None], way: Way | None = None
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Stop with some frames at every selected step; see `walk_chain`."""
         block = self.settings.feature_block
         if self.settings.chain == "independent":
             return walk_independent(
                 self.model, self.inversion, self.reference, self.steps, offsets, frames, block, graph, tick
             )
-        return walk_chain(self.model, self.inversion, self.visits, self.steps, offsets, frames, block, graph, tick)
+        return walk_chain(self.model, self.inversion, self.visits, self.steps, offsets, frames, block, graph, tick, way)
 
 
 def prepare_problem(
@@ -85,6 +95,7 @@ def prepare_problem(
             f"The point sets cover {point_sets.handles.shape[0]} frames and the inversion {frames}; "
             "make both from the same clip."
         )
+    count = chosen_micro_batch(settings.micro_batch, model.device, model.dtype, geometry.working_size, gradients=True)
     steps = tuple(sorted(set(settings.steps), reverse=True))
     if steps[0] > inversion.top:
         raise DragAVideoError(
@@ -92,7 +103,7 @@ def prepare_problem(
             "invert further or choose lower drag steps."
         )
     visits = visited_steps(settings, steps[0])
-    reference = reference_chain(model, inversion, visits[: visits.index(steps[-1]) + 1], settings.micro_batch, progress)
+    reference = reference_chain(model, inversion, visits[: visits.index(steps[-1]) + 1], count, progress)
     working = geometry.mask_to_working(point_sets.masks).float().unsqueeze(1)
     problem = DragProblem(
         model=model,
@@ -111,6 +122,7 @@ def prepare_problem(
             geometry.working_size,
         ),
         size=geometry.working_size,
+        micro_batch=count,
         first_features=(),
     )
     return _with_first_features(problem, progress)
@@ -135,7 +147,7 @@ def hold_pins(editable: Tensor, pinned: Tensor, size: tuple[int, int]) -> Tensor
 
 def _with_first_features(problem: DragProblem, progress: Progress) -> DragProblem:
     embedding = problem.inversion.embedding
-    batches = micro_batches(problem.handles.shape[0], problem.settings.micro_batch)
+    batches = micro_batches(problem.handles.shape[0], problem.micro_batch)
     found: list[Tensor] = []
     for step in problem.steps:
         parts = []

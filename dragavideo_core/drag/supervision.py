@@ -32,10 +32,14 @@ def positions(handles: Tensor, targets: Tensor, progress: Tensor) -> Tensor:
     return handles + direction * torch.minimum(progress, length).unsqueeze(-1)
 
 
-def supervised_positions(current: Tensor, targets: Tensor) -> Tensor:
-    """p_k + d_k of Eq. 4: one cell towards the target, or the target itself when it is nearer than that."""
+def supervised_positions(current: Tensor, targets: Tensor, reach_px: float | Tensor = CELL_PX) -> Tensor:
+    """p_k + d_k of Eq. 4: `reach_px` towards the target, or the target itself when it is nearer than that.
+
+    Args:
+        reach_px: working px, one number or one for every point, [N, P, S] or broadcastable.
+    """
     direction, length = unit_directions(current, targets)
-    return current + direction * length.clamp_max(CELL_PX).unsqueeze(-1)
+    return current + direction * length.clamp_max(reach_px).unsqueeze(-1)
 
 
 def frame_average(features: Tensor, visible: Tensor) -> Tensor:
@@ -59,7 +63,7 @@ def fuse_frames(features: Tensor, visible: Tensor, fusion: float) -> Tensor:
     return torch.lerp(features, frame_average(features, visible).expand_as(features), fusion)
 
 
-def moving_average(template: Tensor, current: Tensor, rate: float) -> Tensor:
+def moving_average(template: Tensor, current: Tensor, rate: float | Tensor) -> Tensor:
     """The paper's footnote 2 (after FreeDrag): template <- (1 - rate) template + rate current."""
     return torch.lerp(template, current, rate)
 

@@ -13,8 +13,9 @@ from ..model.sampling import sample_features
 from ..settings import TrackerSettings
 from .supervision import CELL_PX, unit_directions
 
-_CANDIDATES_AT_ONCE = 16
-"""A long drag has hundreds of candidates after a warm start, each with the features of every patch."""
+_PATCHES_AT_ONCE = 16 * 9
+"""Cells of a point's candidates that are sampled together: a long drag has hundreds of candidates after a warm start,
+each with the features of every patch."""
 
 
 def candidate_offsets(tracker: TrackerSettings) -> Tensor:
@@ -50,7 +51,7 @@ def tracking_cost(
     """
     direction, _ = unit_directions(handles, targets)
     costs = []
-    for part in candidates.split(_CANDIDATES_AT_ONCE, dim=-1):
+    for part in candidates.split(max(1, _PATCHES_AT_ONCE // len(patch)), dim=-1):
         centres = handles.unsqueeze(3) + direction.unsqueeze(3) * part.unsqueeze(-1)
         found = sample_features(features, centres.unsqueeze(4) + patch, size)
         costs.append((found - template.unsqueeze(3)).abs().mean(dim=(-1, -2)))

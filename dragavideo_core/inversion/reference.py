@@ -19,8 +19,8 @@ from .invert import Inversion
 def visited_steps(drag: DragSettings, top: int) -> tuple[int, ...]:
     """Steps that a denoising chain from `top` stops at, descending, ending with 0.
 
-    "full" and "independent" visit every step; "strided" jumps between the selected steps and visits every step below
-    the lowest of them.
+    "strided" jumps between the selected steps and visits every step below the lowest of them; the other chains visit
+    every step.
 
     Raises:
         DragAVideoError: no selected step, or one outside 1 .. top.

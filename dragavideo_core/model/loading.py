@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
-from ..settings import PAPER, load_preset
+from ..presets import BEST
+from ..settings import load_preset
 from .checkpoint import SD1_CONTEXT, TEXT, UNET, VAE, check_checkpoint
 from .devices import pick_device, pick_dtype
 from .drag_model import DTYPES, DragModel, check_dtype, from_parts
@@ -95,7 +96,7 @@ def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dty
         text,
         load_tokenizer(folder / "tokenizer"),
         load_scheduler(folder),
-        preset=load_preset(folder),
+        preset=load_preset(folder, BEST),
         name=name,
         device=device,
         dtype=dtype,
@@ -208,7 +209,7 @@ def _load_checkpoint(
         text,
         load_tokenizer(config / "tokenizer"),
         scheduler,
-        preset=PAPER,
+        preset=BEST,
         name=path.stem,
         device=device,
         dtype=dtype,

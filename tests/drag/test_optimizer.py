@@ -8,65 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from dragavideo_core.drag import optimizer
+from dragavideo_core.drag import optimizer, passes, readings
 from dragavideo_core.drag.offsets import LatentOffsets
 from dragavideo_core.drag.optimizer import optimise_offsets
 from dragavideo_core.drag.update import NormalisedMomentum, make_update, moments_of
 from dragavideo_core.errors import DragAVideoError
-from dragavideo_core.inversion.invert import Inversion, invert_latents
-from dragavideo_core.media.geometry import Geometry
-from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.model.sampling import sample_features
 from dragavideo_core.progress import silent
-from dragavideo_core.propagation.point_sets import PointSets
-from dragavideo_core.settings import DragSettings, TrackerSettings
+from dragavideo_core.settings import TrackerSettings
 
-from ..tiny import tiny_model
-
-N, SIDE = 3, 32
-SETTINGS = DragSettings(steps=(5, 3), iterations=3, feature_block=2, micro_batch=N, learning_rate=0.05)
-
-
-@pytest.fixture(scope="module")
-def model() -> DragModel:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def inversion(model: DragModel) -> Inversion:
-    generator = torch.Generator().manual_seed(1)
-    return invert_latents(model, torch.randn(N, 4, 8, 8, generator=generator), steps=5)
-
-
-@pytest.fixture(scope="module")
-def geometry() -> Geometry:
-    return Geometry(source_size=(SIDE, SIDE), working_size=(SIDE, SIDE), scale=1.0, offset=(0.0, 0.0))
-
-
-@pytest.fixture(scope="module")
-def point_sets() -> PointSets:
-    generator = torch.Generator().manual_seed(2)
-    handles = torch.rand(N, 2, 4, 2, generator=generator) * 8 + 8
-    masks = torch.zeros(N, SIDE, SIDE, dtype=torch.bool)
-    masks[:, 4:28, 4:28] = True
-    visible = torch.ones(N, 2, 4, dtype=torch.bool)
-    visible[1, 0, 2] = False
-    return PointSets(
-        handles=handles,
-        targets=handles + torch.tensor([[[7.0, 1.0]], [[-2.0, 8.0]]]),
-        visible=visible,
-        foreground=torch.ones(2, 4, dtype=torch.bool),
-        masks=masks,
-        pinned=torch.zeros(N, 0, 2),
-        key_frame=0,
-    )
-
-
-def run(model: DragModel, inversion: Inversion, point_sets: PointSets, geometry: Geometry, **changes) -> LatentOffsets:
-    resume, progress = changes.pop("resume", None), changes.pop("progress", None)
-    extra = {"progress": progress} if progress else {}
-    settings = replace(SETTINGS, **changes)
-    return optimise_offsets(model, inversion, point_sets, geometry, settings, TrackerSettings(), resume=resume, **extra)
+from .small import SETTINGS, SIDE, N, run
 
 
 @pytest.mark.parametrize("chain", ["full", "strided", "independent"])
@@ -88,13 +39,17 @@ def test_tracking_does_not_depend_on_micro_batches(model, inversion, point_sets,
     problem = replace(problem, first_features=scaled)
     generator = torch.Generator().manual_seed(3)
     shape = (N, scaled[0].shape[-1], 8, 8)
+    candidates = readings.candidates_all_the_way(problem)
     found = [torch.randn(shape, generator=generator) * gains.view(-1, 1, 1, 1) for _ in problem.steps]
     travelled = torch.zeros(problem.handles.shape[:3])
     ways = []
-    for batches in ([slice(0, N)], [slice(i, i + 1) for i in range(N)]):
-        split = [[features[frames] for frames in batches] for features in found]
-        passed = optimizer._Pass(batches, latents=[], features=split, graph=False)
-        ways.append(optimizer._track(problem, passed, travelled, whole_way=True))
+    for batches in (problem.batches(torch.arange(N)), list(torch.arange(N).split(1))):
+
+        def walk(frames, graph):
+            return ((index, features[frames], features[frames]) for index, features in enumerate(found))
+
+        cost = passes.look(problem, walk, batches, candidates)
+        ways.append(optimizer._advance(problem, candidates, cost, travelled))
     torch.testing.assert_close(*ways)
 
 

@@ -80,7 +80,7 @@ def test_a_single_file_with_ldm_names(model, folder, checkpoint, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     loaded = loading._load_checkpoint(checkpoint, {"v_pred"}, folder, CPU, torch.float32)
     assert_same(loaded, model)
-    assert loaded.name == "tiny" and loaded.preset.name == "paper"
+    assert loaded.name == "tiny" and loaded.preset.name == "best"
 
 
 def test_incomplete_single_files_are_refused(folder, checkpoint, tmp_path):
@@ -231,7 +231,7 @@ def test_a_full_size_checkpoint_loads(tmp_path, monkeypatch):
     write_sd15_checkpoint(path)
     assert path.stat().st_size > 2e9
     model = load_model(path, device="cpu")
-    assert (model.latent_stride, model.latent_channels, model.preset.name) == (8, 4, "paper")
+    assert (model.latent_stride, model.latent_channels, model.preset.name) == (8, 4, "best")
     latents = model.encode(torch.rand(1, 64, 64, 3))
     embedding = model.embed_prompt("a cat")
     assert embedding.shape == (1, 77, 768)

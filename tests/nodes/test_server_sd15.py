@@ -81,6 +81,29 @@ def test_model_from_checkpoint_is_the_file_with_its_lora(server: Server) -> None
     assert (frames(server, server.run(loaded)) - tuned).abs().mean() < 1 / 255
 
 
+def test_what_was_set_on_model_and_clip_is_honoured_or_refused(server: Server) -> None:
+    """ModelSamplingDiscrete and CLIP Set Last Layer, which a model's outputs carry along unseen."""
+
+    def edited(sampling: str = "", zero_snr: bool = False, last: int = 0) -> Graph:
+        graph = from_checkpoint()
+        graph["decode"]["inputs"]["composite"] = "off"
+        if sampling:
+            graph["sampled"] = node("ModelSamplingDiscrete", model=["loader", 0], sampling=sampling, zsnr=zero_snr)
+            graph["model"]["inputs"]["sd_model"] = ["sampled", 0]
+        if last:
+            graph["cut"] = node("CLIPSetLastLayer", clip=["loader", 1], stop_at_clip_layer=last)
+            graph["model"]["inputs"]["sd_clip"] = ["cut", 0]
+        return graph
+
+    plain = frames(server, server.run(edited()))
+    same = frames(server, server.run(edited(sampling="eps", last=-1)))
+    assert (same - plain).abs().max() <= 1 / 255
+    for other in (edited(sampling="v_prediction"), edited(sampling="eps", zero_snr=True), edited(last=-12)):
+        assert (frames(server, server.run(other)) - plain).abs().max() > 1 / 255
+    refused = server.run(edited(sampling="lcm"))
+    assert "cannot be inverted" in refused.error and "ModelSamplingDiscrete" in refused.error
+
+
 def test_full_graph_ends_in_a_video(server: Server) -> None:
     """The shipped workflow, wired as it is, with settings that a CPU can bear."""
     graph = api_form(load(workflow_file(2)))

@@ -1,0 +1,1 @@
+"""What a drag costs: floating-point operations counted, and time against a plain loop."""
