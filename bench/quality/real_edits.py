@@ -86,11 +86,9 @@ def edit_numbers(model: DragModel, preset: Preset, drag: RealDrag, work: Path) -
     shown = [("source", draw.draw_points(*_asked(drag)))]
     if truth is not None:
         shown.append(("true edit", truth.frames))
-    # Mask points and pins are what a script would set: only handle, target and clicks are a person's.
-    plain = replace(drag.instruction, mask_points=(), pinned_points=())
     ways = {
-        "key_mask": (plain, drag.objects[at]),
-        "clicks": (replace(plain, hints=corrected_hints(drag, at)), None),
+        "key_mask": (drag.instruction, drag.objects[at]),
+        "clicks": (replace(drag.instruction, hints=corrected_hints(drag, at)), None),
     }
     for way, (instruction, given) in ways.items():
         objects = find_objects(drag.clip, instruction, given=given)
