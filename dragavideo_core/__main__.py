@@ -26,6 +26,8 @@ from .model.lora import load_lora, save_lora
 from .objects.sam import sam_segmenter
 from .objects.value import Segmenter
 from .results import draw, report
+from .results.points import points_value
+from .results.verdict import judge_drag
 from .settings import Preset
 from .storage import StageStore
 
@@ -178,10 +180,10 @@ def _drag(options: argparse.Namespace, job: _Job) -> None:
     curves = [("loss", result.offsets.losses), ("distance to target (working px)", result.offsets.distances)]
     if result.offsets.distances:
         draw.save_png(out / "plot.png", draw.plot(curves))
-    known = known_part(job.clip.name, instruction)
-    report.write_report(
-        out / "report.json", report.drag_report(job.model, job.clip, instruction, job.preset, result, known)
-    )
+    known, said = known_part(job.clip.name, instruction), judge_drag(job.clip, result)
+    found = report.drag_report(job.model, job.clip, instruction, job.preset, result, known, said)
+    report.write_report(out / "report.json", found)
+    sys.stdout.write(f"{said.level}: {'; '.join(said.lines)}\n")
 
 
 def _true_edit(job: _Job) -> Tensor | None:
@@ -211,6 +213,7 @@ def _propagate(options: argparse.Namespace, job: _Job) -> None:
         options.out / "report.json",
         report.propagation_report(job.model, job.clip, instruction, job.preset, point_sets),
     )
+    report.write_report(options.out / "points.json", points_value(point_sets))
 
 
 def _reconstruct(options: argparse.Namespace, job: _Job) -> None:

@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = {
         "drag": "edit the clip: edited.mp4, comparison.png, points.mp4, plot.png, report.json (and the tuned LoRA)",
-        "propagate": "only show where the points go, in seconds: points.mp4, points.png, report.json",
+        "propagate": "only show where the points go, in seconds: points.mp4, points.png, points.json, report.json",
         "reconstruct": "invert and denoise without a drag: reconstruction.mp4, comparison.png, report.json",
     }
     for name, text in about.items():

@@ -39,7 +39,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_drag_leaves_the_files_and_keys_it_promises(files: Path) -> None:
+def test_drag_leaves_the_files_and_keys_it_promises(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = files / "out"
     code = main(["drag", str(files / "clip.mp4"), "--instruction", str(files / "drag.json"), "--out", str(out), *QUICK])
     assert code == 0
@@ -53,14 +53,23 @@ def test_drag_leaves_the_files_and_keys_it_promises(files: Path) -> None:
     assert report["seconds"]["total"] >= report["seconds"]["inversion"] > 0
     assert report["settings"]["drag"]["iterations"] == 1 and "torch" in report["versions"]
     assert not [p for p in out.rglob("*") if p.name.startswith(".")], "a temporary file stayed behind"
+    verdict = report["verdict"]
+    assert verdict["level"] in ("good", "doubtful", "failed") and np.shape(verdict["arrived"]) == (2, 1)
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"{verdict['level']}: {'; '.join(verdict['lines'])}" and "of 2 frames" in said[-1]
 
 
 def test_propagate_and_reconstruct_leave_their_files(files: Path) -> None:
     clip, instruction = str(files / "clip.mp4"), str(files / "drag.json")
     assert main(["propagate", clip, "--instruction", instruction, "--out", str(files / "p"), *QUICK]) == 0
-    assert {p.name for p in (files / "p").iterdir()} == {"points.mp4", "points.png", "report.json"}
+    assert {p.name for p in (files / "p").iterdir()} == {
+        "points.mp4", "points.png", "points.json", "report.json",
+    }  # fmt: skip
     shown = json.loads((files / "p" / "report.json").read_text(encoding="utf-8"))
     assert np.shape(shown["handles"]) == (2, 1, 2) and len(shown["visible_share"]) == 2
+    points = json.loads((files / "p" / "points.json").read_text(encoding="utf-8"))
+    assert points["size"] == [72, 64] and points["frames"] == 2
+    assert points["pairs"][0]["handle"] == pytest.approx(np.array(shown["handles"])[:, 0], abs=0.01)
     assert main(["reconstruct", clip, "--out", str(files / "r"), *QUICK]) == 0
     assert {p.name for p in (files / "r").iterdir()} == {"reconstruction.mp4", "comparison.png", "report.json"}
     back = json.loads((files / "r" / "report.json").read_text(encoding="utf-8"))

@@ -27,8 +27,7 @@ from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.objects.object_masks import find_objects, key_object
 from dragavideo_core.pipeline import drag_clip
 from dragavideo_core.results import draw, measure
-from dragavideo_core.results.result import DragResult
-from dragavideo_core.results.verdict import Verdict, judge
+from dragavideo_core.results.verdict import judge_drag
 from dragavideo_core.settings import Preset
 from dragavideo_core.storage import fingerprint
 
@@ -87,16 +86,14 @@ def edit_numbers(model: DragModel, preset: Preset, drag: RealDrag, work: Path) -
     shown = [("source", draw.draw_points(*_asked(drag)))]
     if truth is not None:
         shown.append(("true edit", truth.frames))
-    # Mask points and pins are what a script would set: only handle, target and clicks are a person's.
-    plain = replace(drag.instruction, mask_points=(), pinned_points=())
     ways = {
-        "key_mask": (plain, drag.objects[at]),
-        "clicks": (replace(plain, hints=corrected_hints(drag, at)), None),
+        "key_mask": (drag.instruction, drag.objects[at]),
+        "clicks": (replace(drag.instruction, hints=corrected_hints(drag, at)), None),
     }
     for way, (instruction, given) in ways.items():
         objects = find_objects(drag.clip, instruction, given=given)
         result = drag_clip(model, drag.clip, instruction, preset=preset, objects=objects)
-        said = verdict_of(drag, result)
+        said = judge_drag(drag.clip, result)
         numbers |= {f"{way}_verdict": list(said.lines), f"{way}_level": said.level}
         numbers[f"{way}_seconds"] = round(sum(result.seconds.values()), 1)
         if truth is not None:
@@ -119,20 +116,6 @@ def closeness(truth: TrueEdit, frames: Tensor, name: str) -> dict[str, float]:
         f"{name}_db": round(math.nan if decibels is None else min(decibels, 99.0), 3),
         f"{name}_ssim": round(float(maps[truth.differs].mean()), 4),
     }
-
-
-def verdict_of(drag: RealDrag, result: DragResult) -> Verdict:
-    """What a person is told of a drag."""
-    sets = result.point_sets
-    return judge(
-        drag.clip.source,
-        result.frames,
-        *(measure.set_centres(points) for points in (sets.handles, sets.targets, sets.visible)),
-        objects=sets.objects,
-        confidence=sets.confidence,
-        warped=sets.warp,
-        region=sets.masks,
-    )
 
 
 def corrected_hints(drag: RealDrag, at: int) -> ObjectHints:

@@ -39,6 +39,7 @@ _BESIDE = (
     "__main__.py",
     "command_line.py",
     "report.py",
+    "points.py",
     "draw.py",
     "examples.py",
     "audio.py",

@@ -22,6 +22,7 @@ from ..propagation.point_sets import PointSets
 from ..settings import Preset
 from . import measure
 from .result import DragResult
+from .verdict import Verdict, judge_drag
 
 _PACKAGES = ("torch", "diffusers", "transformers", "peft", "opencv-python", "opencv-python-headless", "av", "numpy")
 
@@ -33,19 +34,26 @@ def drag_report(
     preset: Preset,
     result: DragResult,
     known: KnownPart | None = None,
+    verdict: Verdict | None = None,
 ) -> dict[str, Any]:
     """Settings, times, losses and measures of a drag.
 
-    Keys: `frames`; `seconds` (per stage and `total`); `distance_before_px` and `distance_after_px` (source px, one per
-    frame, mean over pairs) with `distance_by` naming the detector; `outside_psnr_db` (to the input outside the mask,
-    before compositing, null where the mask covers all); `reconstruction_psnr_db`; `smoothness` and `smoothness_source`
-    (px, null below three frames); `iterations`, `arrived`, `losses`, `tracked_distances_px` (the optimiser's own view,
-    working px); and what the run was made with.
+    Args:
+        verdict: on this drag; judged here where it is not given.
+
+    Keys: `verdict` with its `level` (good, doubtful, failed), `lines` for a person, `problems` for a program, and
+    `arrived` and `short_px`, [frames][pairs]; `frames`; `seconds` (per stage and `total`); `distance_before_px` and
+    `distance_after_px` (source px, one per frame, mean over pairs) with `distance_by` naming the detector;
+    `outside_psnr_db` (to the input outside the mask, before compositing, null where the mask covers all);
+    `reconstruction_psnr_db`; `smoothness` and `smoothness_source` (px, null below three frames); `iterations`,
+    `arrived`, `losses`, `tracked_distances_px` (the optimiser's own view, working px); and what the run was made with.
     """
     distances = _distances(clip, result, known)
     masks = clip.geometry.mask_to_working(result.point_sets.masks)
     smoothness = measure.smoothness_of_both(clip.source, result.frames) or (None, None)
+    said = verdict or judge_drag(clip, result)
     return _common(model, clip, preset, instruction) | {
+        "verdict": verdict_value(said),
         "seconds": result.seconds | {"total": round(sum(result.seconds.values()), 3)},
         "distance_by": "colour of the known part" if known else "matching of source pixels",
         "distance_before_px": distances.before_px,
@@ -59,6 +67,17 @@ def drag_report(
         "losses": result.offsets.losses,
         "tracked_distances_px": result.offsets.distances,
         "visible_share": _visible_share(result.point_sets),
+    }
+
+
+def verdict_value(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the report holds it."""
+    return {
+        "level": verdict.level,
+        "lines": list(verdict.lines),
+        "problems": list(verdict.problems),
+        "arrived": verdict.arrived.tolist(),
+        "short_px": [[round(px, 2) for px in frame] for frame in verdict.short_px.tolist()],
     }
 
 

@@ -20,9 +20,12 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
+from ..media.clip import Clip
 from . import verdict_words
 from .arrival import judge_pair, look_at
+from .measure import set_centres
 from .part_match import unlike
+from .result import DragResult
 from .verdict_words import FAILING, HARMLESS, Finding
 
 Level = Literal["good", "doubtful", "failed"]
@@ -59,6 +62,20 @@ class Verdict:
     level: Level
     problems: tuple[str, ...]
     """Names of what is wrong, for programs; one or several of `verdict_words.PROBLEMS`."""
+
+
+def judge_drag(clip: Clip, result: DragResult) -> Verdict:
+    """The verdict on a finished drag of a clip."""
+    sets = result.point_sets
+    return judge(
+        clip.source,
+        result.frames,
+        *(set_centres(points) for points in (sets.handles, sets.targets, sets.visible)),
+        objects=sets.objects,
+        confidence=sets.confidence,
+        warped=sets.warp,
+        region=sets.masks,
+    )
 
 
 def judge(
