@@ -13,6 +13,7 @@ from .inversion import DDIMInversion
 from .load_model import LoadModel
 from .lora import LoraTuning, SaveLora
 from .model_from_checkpoint import ModelFromCheckpoint
+from .object_mask import ObjectMask
 from .optimizer import LatentOffsetOptimizer
 from .prepare_clip import PrepareClip
 from .preview import PreviewPoints
@@ -37,6 +38,7 @@ class DragAVideoExtension(ComfyExtension):
             LoraTuning,
             SaveLora,
             DDIMInversion,
+            ObjectMask,
             PointSetPropagation,
             PreviewPoints,
             TemporalPointTracker,

@@ -59,10 +59,10 @@ class LatentOffsetOptimizer(PackNode):
                 ),
                 io.Combo.Input(
                     "warm_start",
-                    options=["preset", "none", "round", "oval", "fitted"],
+                    options=["preset", "none", "puppet"],
                     default="preset",
-                    tooltip="Begin with the clip warped along the drag: round or oval bump, or a field fitted to the "
-                    "object. none begins from the clip as it is, as in the paper.",
+                    tooltip="Begin with the clip warped along the drag, the dragged part moved on a layer of its own "
+                    "(puppet). none begins from the clip as it is, as in the paper.",
                 ),
                 sockets.micro_batch_input(0, "Frames that are back-propagated"),
                 io.String.Input(

@@ -17,13 +17,13 @@ from .progress import HostProgress
 if TYPE_CHECKING:
     from ..dragavideo_core.instruction.value import DragInstruction
     from ..dragavideo_core.media.clip import Clip
+    from ..dragavideo_core.objects.value import ObjectMasks
     from ..dragavideo_core.propagation.point_sets import PointSets
 
 _MICRO_BATCH = 4
 _log = logging.getLogger(__name__)
 _SAM_ACTIVATIONS = 3 * 2**30
 """Bytes that SAM's image encoder takes beside its weights, a generous guess; ComfyUI only makes room."""
-NO_SAM = "none (GrabCut)"
 
 
 def _marked(mask: Tensor) -> Tensor:
@@ -62,12 +62,17 @@ class PointSetPropagation(PackNode):
                     tooltip="Where the picture may change, in place of the mask points: one mask for the frame of the "
                     "points, which then moves along, or one for each frame. Any segmenter's MASK will do.",
                 ),
+                sockets.Objects.Input(
+                    "objects",
+                    optional=True,
+                    tooltip="What is dragged, from Object Mask; it is found here where nothing is connected.",
+                ),
                 io.Combo.Input(
                     "sam_file",
-                    options=[NO_SAM, *host.files(host.SAMS)],
-                    default=NO_SAM,
-                    tooltip="Segment Anything weights in models/sams, to tell the object from the background. Without "
-                    "them GrabCut does it.",
+                    options=[sockets.NO_SAM, *host.files(host.SAMS)],
+                    default=sockets.NO_SAM,
+                    tooltip="Segment Anything weights in models/sams, to find the object. Without them colours and "
+                    "motion do it. Not used where objects are connected.",
                 ),
                 io.Int.Input(
                     "set_side",
@@ -89,6 +94,16 @@ class PointSetPropagation(PackNode):
                     display_name="point_sets", tooltip="Handles, targets, pins, masks, per frame."
                 ),
                 io.Mask.Output(display_name="mask", tooltip="Where the picture may change, at the clip's own size."),
+                io.Image.Output(
+                    display_name="warped",
+                    tooltip="The clip warped by the drag, without a network: an instant preview, or the start for "
+                    "another model.",
+                ),
+                io.Mask.Output(
+                    display_name="uncovered",
+                    tooltip="What the dragged part has left, which no pixel of the frame shows: for an inpainting "
+                    "model.",
+                ),
             ],
         )
 
@@ -103,6 +118,7 @@ class PointSetPropagation(PackNode):
         targets: str,
         inversion: Any = None,
         mask: Tensor | None = None,
+        objects: ObjectMasks | None = None,
     ) -> io.NodeOutput:
         from ..dragavideo_core.objects.sam import sam_segmenter
         from ..dragavideo_core.propagation.propagate import propagate
@@ -112,7 +128,7 @@ class PointSetPropagation(PackNode):
             settings = replace(settings, set_side=set_side)
         if targets != "preset":
             settings = replace(settings, targets=targets)
-        sam_path = None if sam_file == NO_SAM else host.path_of(host.SAMS, sam_file)
+        sam_path = None if sam_file == sockets.NO_SAM else host.path_of(host.SAMS, sam_file)
         beside = 0 if sam_path is None else sam_path.stat().st_size + _SAM_ACTIVATIONS
         marked = None if mask is None else _marked(mask)
         progress = HostProgress(inversion=4, features=1, propagation=2, object=3, warp=3)
@@ -125,6 +141,7 @@ class PointSetPropagation(PackNode):
                     clip,
                     points,
                     settings,
+                    objects=objects,
                     segmenter=sam,
                     mask=marked,
                     inversion=inversion,
@@ -135,4 +152,11 @@ class PointSetPropagation(PackNode):
             found = memory.halving(model, _MICRO_BATCH, found_with)
             side = settings.set_side
             told = said(f"{side} x {side} points a handle, targets {settings.targets}")
-            return io.NodeOutput(found, host.image(found.masks), ui=tracks_shown(found, clip, points) | told)
+            assert found.warp is not None
+            return io.NodeOutput(
+                found,
+                host.image(found.masks),
+                host.image(found.warp.frames),
+                host.image(found.warp.uncovered),
+                ui=tracks_shown(found, clip, points) | told,
+            )

@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 CATEGORY = "Drag-A-Video"
+NO_SAM = "none (GrabCut)"
 _KNOWS_ALIASES = "search_aliases" in inspect.signature(io.Schema).parameters
 
 Model = io.Custom("DRAGAVIDEO_MODEL")
@@ -18,6 +19,8 @@ Points = io.Custom("DRAGAVIDEO_POINTS")
 """dragavideo_core.instruction.DragInstruction"""
 Inversion = io.Custom("DRAGAVIDEO_INVERSION")
 """dragavideo_core.inversion.Inversion"""
+Objects = io.Custom("DRAGAVIDEO_OBJECTS")
+"""dragavideo_core.objects.value.ObjectMasks"""
 PointSets = io.Custom("DRAGAVIDEO_POINT_SETS")
 """dragavideo_core.propagation.point_sets.PointSets"""
 Tracker = io.Custom("DRAGAVIDEO_TRACKER")

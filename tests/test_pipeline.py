@@ -165,11 +165,11 @@ def test_a_mask_of_another_size_is_refused(model: DragModel, mask: torch.Tensor)
         )
 
 
-def test_detail_is_carried_along_the_field_that_the_offsets_began_with(model: DragModel) -> None:
+def test_detail_is_carried_along_the_warp_that_the_offsets_began_with(model: DragModel) -> None:
     """In ComfyUI the warm start is chosen on the optimiser, while what decodes knows only the model's preset."""
     preset = override(PRESET, {"lora": {"iterations": 0}, "drag": {"iterations": 1}, "decode": {"composite": False}})
     clip, settings = clip_of(2), replace(preset.decode, detail=True)
-    for shape in ("none", "round"):
+    for shape in ("none", "puppet"):
         result = pipeline.drag_clip(model, clip, INSTRUCTION, preset=override(preset, {"drag": {"warm_start": shape}}))
         assert result.offsets.warm_start == shape
         finished = pipeline.finished_frames(clip, result.decoded, result.point_sets, result.offsets, settings)

@@ -20,7 +20,7 @@ from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, overri
         ({"speed": 1}, "'speed' is not a setting of Preset"),
         ({"drag": {"update": "Adam"}}, "'update' is 'Adam'; choose adam or normalised"),
         ({"drag": {"chain": "stride"}}, "'chain' is 'stride'; choose full or strided or independent or alternating"),
-        ({"drag": {"warp": "pixel"}}, "choose pixels or cells"),
+        ({"drag": {"warm_start": "fitted"}}, "choose none or puppet"),
         ({"propagation": {"targets": "Affine"}}, "choose translate or affine"),
         ({"drag": {"steps": ["10"]}}, "must be steps, whole numbers from 1 on"),
         ({"drag": {"steps": [10.5]}}, r"'steps' is \[10.5\]; it must be steps"),

@@ -18,7 +18,7 @@ PRESET = {
     "size": 64,
     "inversion_steps": 8,
     "propagation": {"set_spacing_px": 2.0, "window_px": 8.0, "mask_radius_px": 8.0, "occlusion_similarity": -1.0},
-    "drag": {"steps": [8, 6], "iterations": 1, "warm_start": "oval"},
+    "drag": {"steps": [8, 6], "iterations": 1, "warm_start": "puppet"},
     "decode": {"cross_branch_layer": 4, "feather_px": 2.0},
 }
 

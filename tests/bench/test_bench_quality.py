@@ -107,7 +107,7 @@ def test_pairs_are_kept_by_all_they_depend_on() -> None:
         pair_key("model", ours, case_key(case), preset),
         pair_key("other model", ours, case_key(case), preset),
         pair_key("model", ours, case_key(other), preset),
-        pair_key("model", ours, case_key(case), override(preset, {"drag": {"warm_start": "none"}})),
+        pair_key("model", ours, case_key(case), override(preset, {"drag": {"warm_start": "puppet"}})),
         pair_key("model", replace(ours, options={"objects": "true"}), case_key(case), preset),
         pair_key("model", replace(ours, run=rows_module.copy_input), case_key(case), preset),
     ]

@@ -9,6 +9,7 @@ from dragavideo_core.inversion.invert import Inversion, invert_latents
 from dragavideo_core.media.geometry import Geometry
 from dragavideo_core.model.drag_model import DragModel
 from dragavideo_core.propagation.point_sets import PointSets
+from dragavideo_core.warp.clip import WarpedClip
 
 from ..tiny import tiny_model
 from .small import SIDE, N
@@ -30,6 +31,14 @@ def geometry() -> Geometry:
     return Geometry(source_size=(SIDE, SIDE), working_size=(SIDE, SIDE), scale=1.0, offset=(0.0, 0.0))
 
 
+def _warp() -> WarpedClip:
+    """Every frame a little lighter and moved by two cells, all over."""
+    frames = torch.rand(N, SIDE, SIDE, 3, generator=torch.Generator().manual_seed(4))
+    ways = torch.full((N, SIDE, SIDE, 2), 8.0)
+    every = torch.ones(N, SIDE, SIDE, dtype=torch.bool)
+    return WarpedClip(frames, ways, every.float(), ~every, every, every, torch.ones(N), ("part", "part"), 0.0)
+
+
 @pytest.fixture(scope="module")
 def point_sets() -> PointSets:
     generator = torch.Generator().manual_seed(2)
@@ -46,4 +55,5 @@ def point_sets() -> PointSets:
         masks=masks,
         pinned=torch.zeros(N, 0, 2),
         key_frame=0,
+        warp=_warp(),
     )

@@ -29,7 +29,7 @@ def test_the_settings_that_were_used_are_said(server: Server) -> None:
     assert lines(run, "clip") == ["2 of 22 frames: 25 fps, worked on at 64x64"]
     assert lines(run, "invert") == ["8 of 50 steps"]
     assert lines(run, "sets") == ["3 x 3 points a handle, targets translate"]
-    assert lines(run, "drag") == ["1 of 1 iterations at step 8, 6, warm start: oval"]
+    assert lines(run, "drag") == ["1 of 1 iterations at step 8, 6, warm start: puppet"]
     assert lines(run, "decode") == ["on: composite, cross_branch; border 2 px"]
 
 

@@ -31,7 +31,7 @@ def small(graph: Graph) -> Graph:
     """The settings that let a full-size network drag on a CPU."""
     graph["clip"]["inputs"].update(size=64, limit=1)
     graph["invert"]["inputs"]["steps"] = 3
-    graph["drag"]["inputs"].update(preset="custom", custom='{"steps": [3], "warm_start": "oval"}', iterations=1)
+    graph["drag"]["inputs"].update(preset="custom", custom='{"steps": [3], "warm_start": "puppet"}', iterations=1)
     del graph["report"]
     return graph
 
@@ -113,7 +113,7 @@ def test_full_graph_ends_in_a_video(server: Server) -> None:
         "DragAVideoLoraTuning": {"iterations": 1, "rank": 4, "batch_size": 1, "micro_batch": 1},
         "DragAVideoDDIMInversion": {"steps": 3},
         "DragAVideoLatentOffsetOptimizer": {
-            "preset": "custom", "custom": '{"steps": [3], "warm_start": "oval"}', "iterations": 1,
+            "preset": "custom", "custom": '{"steps": [3], "warm_start": "puppet"}', "iterations": 1,
         },
     }  # fmt: skip
     names = {about["class_type"]: name for name, about in graph.items()}
