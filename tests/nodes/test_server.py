@@ -28,8 +28,8 @@ from tests.tiny_server import TINY, tiny_comfyui, tiny_graph
 
 NODES = {
     "LoadModel", "ModelFromCheckpoint", "ExampleClip", "PrepareClip", "DragPoints", "LoraTuning", "SaveLora",
-    "DDIMInversion", "ObjectMask", "PointSetPropagation", "PreviewPoints", "TemporalPointTracker", "LatentOffsetOptimizer",
-    "Decode", "DragReport", "TracksIn", "TracksOut",
+    "DDIMInversion", "ObjectMask", "PointSetPropagation", "PreviewPoints", "TemporalPointTracker",
+    "LatentOffsetOptimizer", "Decode", "DragReport", "TracksIn", "TracksOut",
 }  # fmt: skip
 
 

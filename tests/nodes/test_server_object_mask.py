@@ -67,7 +67,7 @@ def test_one_mask_of_a_stock_node_is_carried(server: Server) -> None:
 
 def test_one_mask_a_frame_is_taken_as_it_is(server: Server) -> None:
     reddish = {
-        "red": node("ImageToMask", image=["clip", 1], channel="red"),
+        "red": node("ImageToMask", image=["clip", 2], channel="red"),
         "strong": node("ThresholdMask", mask=["red", 0], value=0.5),
     }
     graph = object_graph(**reddish)
