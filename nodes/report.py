@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -70,9 +69,6 @@ class DragReport(PackNode):
 
 
 def _words(report: dict[str, Any]) -> dict[str, Any]:
-    """What a person wants to know first, for the node and for the editor."""
-    verdict = report.get("verdict")
-    if verdict is not None:
-        return said(*verdict["lines"], level=_LEVELS[verdict["level"]])
-    before, after = (statistics.mean(report[f"distance_{when}_px"]) for when in ("before", "after"))
-    return said(f"distance to the target: {before:.1f} px before, {after:.1f} px now")
+    """The verdict, for the node and for the editor."""
+    verdict = report["verdict"]
+    return said(*verdict["lines"], level=_LEVELS[verdict["level"]])

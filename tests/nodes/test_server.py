@@ -113,7 +113,10 @@ def test_results_play_on_the_nodes_and_reach_the_editor(server: Server) -> None:
         f["filename"] for f in clip["frames"]
     }
     assert run.outputs("pair")["text"] == run.outputs("source")["text"]
-    assert "px now" in run.outputs("report")["dragavideo_said"][0]["lines"][0]
+    (told,) = run.outputs("report")["dragavideo_said"]
+    verdict = json.loads(run.outputs("report")["text"][0])["verdict"]
+    levels = {"good": "good", "doubtful": "warning", "failed": "bad"}
+    assert (told["lines"], told["level"]) == (verdict["lines"], levels[verdict["level"]])
 
 
 def iterations_done(message: dict) -> int:
