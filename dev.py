@@ -155,7 +155,7 @@ def serve(rest: list[str]) -> int:
 
 
 def bench(rest: list[str]) -> int:
-    """Measure: `bench quality` (an hour and a half), with `--quick` minutes; goes on where it was broken off."""
+    """Measure: `bench quality` (an hour and a half; `--quick` minutes) or `bench speed` (minutes)."""
     if rest[:1] not in ([name] for name in BENCHES):
         say(f"Name what to measure: python dev.py bench {'|'.join(BENCHES)} [--help]")
         return 2

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from ..dragavideo_core.errors import DragAVideoError, ran_out_of_memory
-from ..dragavideo_core.model import batches
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.clip import Clip
@@ -139,6 +138,8 @@ def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False, 
         frames: 0 leaves open how many (see `frames_at_once`) and makes room for as many as are of use.
         beside: bytes that something else will need on the device at the same time.
     """
+    from ..dragavideo_core.model import batches
+
     place, (width, height) = model.drag.device, clip.geometry.working_size
     frames = frames or (batches.LIMIT if place.type == "cuda" else batches.WITHOUT_FIGURES)
     of_frames = frames * batches.frame_bytes(place, model.drag.dtype, (width, height), gradients)
@@ -159,6 +160,8 @@ def running(model: HostModel, clip: Clip, frames: int, gradients: bool = False, 
 
 def frames_at_once(model: HostModel, clip: Clip, wanted: int, gradients: bool = False, branches: int = 1) -> int:
     """`wanted` frames, or where that is 0 as many as ComfyUI says there is memory for. Call inside `running`."""
+    from ..dragavideo_core.model import batches
+
     drag, (width, height) = model.drag, clip.geometry.working_size
     size = (branches * width, height)
     if wanted or drag.device.type != "cuda":

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..dragavideo_core.errors import DragAVideoError
-from ..dragavideo_core.presets import PRESETS
 from . import memory, sockets, unfinished
 from .base import PackNode, listed, said
 from .progress import HostProgress
@@ -29,6 +28,8 @@ class LatentOffsetOptimizer(PackNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        from ..dragavideo_core.presets import PRESETS
+
         return io.Schema(
             node_id="DragAVideoLatentOffsetOptimizer",
             **sockets.found_by("drag", "motion supervision", "drag diffusion"),
@@ -148,6 +149,7 @@ def chosen_preset(own: Preset, name: str, custom: str) -> Preset:
         DragAVideoError: custom text that is no JSON object of known settings.
     """
     from ..dragavideo_core import settings
+    from ..dragavideo_core.presets import PRESETS
 
     if name in PRESETS:
         return PRESETS[name]
