@@ -135,6 +135,7 @@ def cancel_in_the_drag(server: Server, graph: Graph, events: Events, pictures: i
 
 def test_cancelled_drag_frees_the_worker_and_goes_on_where_it_was(server: Server) -> None:
     graph = tiny_graph(iterations=500)
+    graph["drag"]["inputs"] |= {"preset": "custom", "custom": '{"arrival_px": 0.001}'}  # it never arrives
     with server.events() as events:
         cancel_in_the_drag(server, graph, events, pictures=2)  # a preview plays
         reached = max(map(iterations_done, events.messages))
