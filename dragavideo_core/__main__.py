@@ -13,7 +13,7 @@ from tqdm import tqdm
 from . import pipeline
 from .command_line import build_parser, chosen_preset
 from .errors import DragAVideoError, ran_out_of_memory
-from .files import check_writable
+from .files import check_writable, sweep
 from .instruction.examples import Example, example, known_part
 from .instruction.parsing import load_instruction
 from .instruction.value import DragInstruction
@@ -29,6 +29,7 @@ from .results import draw, report
 from .results.points import points_value
 from .results.verdict import judge_drag
 from .settings import Preset
+from .stopping import Stopped, stopped_politely
 from .storage import StageStore
 
 _SMALLER = (
@@ -80,12 +81,14 @@ class _Job:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Gives 0, 2 for something the person can put right, 130 when stopped by Ctrl+C."""
+    """Run a command. Gives 0, 2 for something the person can put right, 130 when stopped by Ctrl+C,
+    128 and the signal's number when by SIGTERM or SIGHUP."""
     options = build_parser().parse_args(arguments)
     bars = ProgressBars()
     try:
         commands = {"drag": _drag, "propagate": _propagate, "reconstruct": _reconstruct}
-        commands[options.command](options, _prepare(options, bars))
+        with stopped_politely():
+            commands[options.command](options, _prepare(options, bars))
     except DragAVideoError as error:
         bars.close()
         sys.stderr.write(f"error: {error}\n")
@@ -97,10 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = str(error).partition(". ")[0] or "no more main memory"
         sys.stderr.write(f"error: Memory ran out ({reason}); {_SMALLER}\n")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         bars.close()
         sys.stderr.write("stopped; finished stages are kept, the same command goes on from there\n")
-        return 130
+        return stop.exit_code if isinstance(stop, Stopped) else 130
     sys.stderr.write(f"results are in {options.out}\n")
     return 0
 
@@ -111,6 +114,8 @@ def _prepare(options: argparse.Namespace, bars: ProgressBars) -> _Job:
     if (options.clip is None) == (bundled is None):
         raise DragAVideoError("Name one clip: a file or folder, or --example with creature or bunny.")
     check_writable(options.out)
+    sweep(options.out)
+    sweep(options.out / "stages")
     model = load_model(options.model, device=options.device, dtype=options.dtype)
     preset = chosen_preset(options, model.preset)
     every, limit = (bundled.every, bundled.limit) if bundled else (3, 16)

@@ -5,29 +5,41 @@ from __future__ import annotations
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import DragAVideoError
+from .texts import is_number, shown
 
-_ANY = float("inf")
 _RANGES: dict[str, tuple[float, float]] = {
-    "set_side": (1, _ANY),
-    "range_cells": (0.01, _ANY),
-    "stride_cells": (0.01, _ANY),
-    "reach_cells": (0.01, _ANY),
+    "set_side": (1, 99),
+    "set_spacing_px": (1e-3, 1e5),
+    "step": (1, 1000),
+    "feature_block": (0, 1000),
+    "window_px": (1e-3, 1e5),
+    "occlusion_similarity": (-1, 1),
+    "mask_radius_px": (0, 1e5),
+    "range_cells": (0.01, 1e4),
+    "stride_cells": (0.01, 1e4),
+    "reach_cells": (0.01, 1e4),
     "template_rate": (0, 1),
     "frame_fusion": (0, 1),
-    "patch_radius_cells": (0, _ANY),
-    "iterations": (0, _ANY),
-    "step_iterations": (1, _ANY),
-    "way_refresh": (1, _ANY),
-    "patience": (0, _ANY),
-    "learning_rate": (1e-9, _ANY),
-    "micro_batch": (0, _ANY),
-    "size": (1, _ANY),
-    "inversion_refinements": (0, _ANY),
-    "mask_weight": (0, _ANY),
-    "cross_branch_layer": (0, _ANY),
-    "cross_branch_step": (-1, _ANY),
-    "feather_px": (0, _ANY),
+    "patch_radius_cells": (0, 32),
+    "iterations": (0, 1_000_000),
+    "step_iterations": (1, 1_000_000),
+    "way_refresh": (1, 1_000_000),
+    "patience": (0, 1_000_000),
+    "learning_rate": (1e-9, 1e3),
+    "arrival_px": (0, 1e5),
+    "micro_batch": (0, 100_000),
+    "rank": (1, 4096),
+    "batch_size": (1, 100_000),
+    "seed": (0, 2**63 - 1),
+    "size": (1, 16384),
+    "inversion_steps": (1, 1000),
+    "inversion_refinements": (0, 1000),
+    "mask_weight": (0, 1e9),
+    "cross_branch_layer": (0, 1000),
+    "cross_branch_step": (-1, 1000),
+    "feather_px": (0, 1e5),
 }
+"""Of every number, so that none is infinite, NaN, or larger than anything could be meant by."""
 
 
 class Checked:
@@ -45,12 +57,15 @@ def _check(name: str, value: Any, kind: Any) -> None:
         DragAVideoError: naming the setting, the value and what was expected.
     """
     if get_origin(kind) is Literal and value not in get_args(kind):
-        raise DragAVideoError(f"The setting '{name}' is {value!r}; choose {' or '.join(get_args(kind))}.")
-    if get_origin(kind) is tuple and not all(type(item) is int and item > 0 for item in value):
+        raise DragAVideoError(f"The setting '{name}' is {shown(value)}; choose {' or '.join(get_args(kind))}.")
+    if get_origin(kind) is tuple and not all(type(item) is int and 0 < item <= 1000 for item in value):
         raise DragAVideoError(
-            f"The setting '{name}' is {list(value)!r}; it must be steps, whole numbers from 1 on, for example [35]."
+            f"The setting '{name}' is {shown(list(value))}; it must be steps, whole numbers from 1 on, for example "
+            "[35]."
         )
-    low, high = _RANGES.get(name, (-_ANY, _ANY))
-    if name in _RANGES and not low <= value <= high:
-        limits = f"at least {low:g}" if high == _ANY else f"{low:g} to {high:g}"
-        raise DragAVideoError(f"The setting '{name}' is {value!r}; it must be {limits}.")
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        if not is_number(value) or not low <= value <= high:
+            raise DragAVideoError(
+                f"The setting '{name}' is {shown(value)}; it must be at least {low:g} and at most {high:g}."
+            )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from .errors import DragAVideoError
 from .presets import PRESETS
 from .settings import Preset, override, read_preset
+from .texts import decoded, shown
 
 _DESCRIPTION = """\
 Change the shape of an object in a whole clip by dragging points on one of its frames.
@@ -18,6 +18,7 @@ Change the shape of an object in a whole clip by dragging points on one of its f
   python -m dragavideo_core propagate my.mp4 --instruction my.json --out output/check
   python -m dragavideo_core drag my.mp4 --instruction my.json --model v1-5-pruned-emaonly.safetensors --out output/my
 """
+_JSON_BEGINS, _JSON_WORDS = tuple('{["-0123456789'), ("true", "false", "null", "NaN", "Infinity")
 _EPILOG = """\
 An instruction is a JSON file; points are pixels of the clip as it is in the file:
   {"version": 1, "size": [640, 360], "frame": 0,
@@ -131,11 +132,13 @@ def chosen_preset(arguments: argparse.Namespace, own: Preset) -> Preset:
 def _nested(change: str) -> dict[str, Any]:
     key, equals, text = change.partition("=")
     if not equals or not key:
-        raise DragAVideoError(f"'--set {change}' is no KEY=VALUE; write for example --set drag.iterations=40.")
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        value = text
+        raise DragAVideoError(
+            f"'--set {shown(change)[1:-1]}' is no KEY=VALUE; write for example --set drag.iterations=40."
+        )
+    value: Any = text
+    if text[:1] in _JSON_BEGINS or text in _JSON_WORDS:
+        name = f"The value of --set {shown(key)}"
+        value = decoded(text, name, "write for example --set drag.iterations=40", literals=False)
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from .errors import DragAVideoError
 
 _T = TypeVar("_T")
+_MARK = "dragavideo-"
+"""In the name of every temporary file, so that those of killed runs are known."""
+_LEFT_AFTER_S = 600
+"""A temporary file this old belongs to no run that is still writing it."""
 _LONGEST_NAME = 300
 """Characters of a path that a message quotes in full."""
+
+
+class _Probed(Exception):
+    """Ends a probe before its file is put in place."""
 
 
 @contextmanager
@@ -27,7 +36,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         DragAVideoError: the folder cannot be made or written into, or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:40]}.{_MARK}{uuid.uuid4().hex[:8]}{path.suffix}")
     if path.parent.is_file():
         raise DragAVideoError(f"'{path.parent}' is a file, not a folder; choose another folder for the results.")
     try:
@@ -40,6 +49,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from None
     try:
         yield temporary
+        _open_to_others(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise DragAVideoError(
@@ -48,6 +58,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: str | Path) -> None:
+    """Remove temporary files that killed runs have left in a folder, ours alone and none that may still be written."""
+    for path in Path(folder).glob(f".*.{_MARK}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT_AFTER_S:
+                path.unlink()
+
+
+def _open_to_others(path: Path) -> None:
+    """Give a file the mode that the person's umask asks for; some writers make files that only their owner can read."""
+    with suppress(OSError):
+        mask = os.umask(0)
+        os.umask(mask)
+        path.chmod(0o666 & ~mask)
 
 
 def is_file(path: Path) -> bool:
@@ -92,6 +118,5 @@ def check_writable(folder: str | Path) -> None:
     Raises:
         DragAVideoError: it cannot be made or written into.
     """
-    with atomic_path(Path(folder) / "writable"):
-        pass
-    (Path(folder) / "writable").unlink()
+    with suppress(_Probed), atomic_path(Path(folder) / "probe"):  # nothing of that name is ever made
+        raise _Probed

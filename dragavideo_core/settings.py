@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from .checked import Checked
 from .errors import DragAVideoError
 from .files import read_named
+from .texts import decoded, is_number, shown
 
 PRESET_FILE = "drag_preset.json"
 
@@ -201,7 +202,7 @@ def override(settings: _Settings, values: Mapping[str, Any]) -> _Settings:
     for key, value in values.items():
         if key not in known:
             raise DragAVideoError(
-                f"'{key}' is not a setting of {type(settings).__name__}; it has: {', '.join(sorted(known))}."
+                f"{shown(key)} is not a setting of {type(settings).__name__}; it has: {', '.join(sorted(known))}."
             )
         current = getattr(settings, key)
         nested = is_dataclass(current) and isinstance(value, Mapping)
@@ -214,12 +215,12 @@ def _like(current: Any, value: Any, key: str) -> Any:
     if isinstance(current, tuple) and isinstance(value, (list, tuple)):
         return tuple(value)
     if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if is_number(value) else value
     if is_dataclass(current):
         first = fields(current)[0].name
         raise DragAVideoError(f"'{key}' is a group of settings; change one of them, for example {key}.{first}.")
     if type(value) is not type(current):
-        raise DragAVideoError(f"The setting '{key}' is {value!r}; it must be a value like {json.dumps(current)}.")
+        raise DragAVideoError(f"The setting '{key}' is {shown(value)}; it must be a value like {json.dumps(current)}.")
     return value
 
 
@@ -229,12 +230,7 @@ def preset_from_json(text: str) -> Preset:
     Raises:
         DragAVideoError: not JSON, not an object, or an unknown key.
     """
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DragAVideoError(
-            f"The preset is not valid JSON ({error}); compare it with bundled/model/{PRESET_FILE}."
-        ) from None
+    values = decoded(text, "The preset", f"compare it with bundled/model/{PRESET_FILE}", literals=False)
     if not isinstance(values, dict):
         raise DragAVideoError("The preset must be a JSON object of settings.")
     return override(PAPER, values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -18,11 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .errors import DragAVideoError
 from .files import atomic_path
 
 _T = TypeVar("_T")
 _SUMMED_AT_ONCE = 2**22
-_FORMAT = 2
+_log = logging.getLogger(__name__)
+_FORMAT = 3
 """One more whenever a kept value gets another field: stages of before are then done again."""
 
 
@@ -37,13 +40,13 @@ class StageStore:
         return load_value(self.folder / f"{stage}.safetensors", key, kind) if self.folder else None
 
     def keep(self, stage: str, key: str, value: Any) -> None:
-        """Keep a stage's value in place of the one before.
-
-        Raises:
-            DragAVideoError: the folder cannot be written.
-        """
+        """Keep a stage's value in place of the one before. Where that fails (a full disk), a warning says so: what is
+        lost is a later run's time, and no reason to lose this one's work."""
         if self.folder:
-            save_value(self.folder / f"{stage}.safetensors", key, value)
+            try:
+                save_value(self.folder / f"{stage}.safetensors", key, value)
+            except DragAVideoError as error:
+                _log.warning("The stage '%s' is not kept, a later run has to do it again: %s", stage, error)
 
     def once(self, stage: str, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
         """The kept value, or else the made one, which is then kept."""
@@ -58,17 +61,21 @@ def save_value(path: Path, key: str, value: Any) -> None:
     """Write a dataclass of tensors, plain values and dataclasses; all or nothing.
 
     Raises:
-        DragAVideoError: the folder cannot be written.
+        DragAVideoError: the folder cannot be written, or the disk is full.
     """
     tensors: dict[str, Tensor] = {}
     plain = _flatten(value, "", tensors)
-    header = {"format": str(_FORMAT), "key": key, "value": json.dumps(plain)}
+    header = {"format": str(_FORMAT), "key": key, "value": json.dumps(plain), "sum": fingerprint(tensors)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+        try:
+            save_file(tensors, temporary, metadata=header)
+        except SafetensorError as error:
+            raise DragAVideoError(f"Writing '{path.name}' failed ({error}); check the free space.") from None
 
 
 def load_value(path: Path, key: str, kind: type[_T]) -> _T | None:
-    """Read what `save_value` wrote; None where the file is missing, broken, of another version or another key."""
+    """Read what `save_value` wrote; None where the file is missing, broken, of another version or another key, or where
+    its tensors are not those that were written."""
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -76,8 +83,11 @@ def load_value(path: Path, key: str, kind: type[_T]) -> _T | None:
                 return None
             # Copies: the file stays mapped as long as one of its own tensors lives, and Windows replaces no such file.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        if header.get("sum") != fingerprint(tensors):
+            _log.warning("The kept stage '%s' is damaged and is done again.", path.name)
+            return None
         return _restore(kind, json.loads(header["value"]), "", tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError, AttributeError):
         return None
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
@@ -150,15 +149,13 @@ def chosen_preset(own: Preset, name: str, custom: str) -> Preset:
     """
     from ..dragavideo_core import settings
     from ..dragavideo_core.presets import PRESETS
+    from ..dragavideo_core.texts import decoded
 
     if name in PRESETS:
         return PRESETS[name]
     if name == OWN:
         return own
-    try:
-        values: Any = json.loads(custom or "{}")
-    except json.JSONDecodeError as error:
-        raise DragAVideoError(f"The custom settings are not JSON ({error}); write for example {{}}.") from None
+    values = decoded(custom or "{}", "The custom text", 'write for example {"steps": [35]}', literals=False)
     if not isinstance(values, dict):
         raise DragAVideoError('The custom settings must be a JSON object, for example {"steps": [35]}.')
     return replace(own, drag=settings.override(own.drag, values))

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "dragavideo_core"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 ROOMS = re.findall(r"^\| `(\w+)/` \|", TEXT, re.MULTILINE)
-COMMON = {"checked", "errors", "files", "presets", "progress", "settings", "storage"}
-ABOVE_ALL = {"pipeline", "command_line", "__main__"}
+COMMON = {"checked", "errors", "files", "presets", "progress", "settings", "storage", "texts"}
+ABOVE_ALL = {"pipeline", "command_line", "stopping", "__main__"}
 LONGEST = 300
 FILES = sorted(CORE.rglob("*.py"))
 

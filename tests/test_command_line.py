@@ -199,5 +199,5 @@ def test_presets_travel_as_json(tmp_path: Path) -> None:
     assert load_preset(tmp_path) == PAPER
     (tmp_path / "drag_preset.json").write_text('{"name": "own", "drag": {"steps": [35]}}', encoding="utf-8")
     assert load_preset(tmp_path).drag.steps == (35,) and load_preset(tmp_path).size == 512
-    with pytest.raises(DragAVideoError, match="not valid JSON"):
+    with pytest.raises(DragAVideoError, match="is not JSON"):
         preset_from_json("{")

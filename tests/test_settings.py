@@ -29,7 +29,7 @@ from dragavideo_core.settings import PAPER, TrackerSettings, load_preset, overri
         ({"drag": 4}, "'drag' is a group of settings; change one of them, for example drag.steps"),
         ({"drag": {"steps": 35}}, r"must be a value like \[42, 41, 35, 30\]"),
         ({"drag": {"patch_radius_cells": -1}}, "'patch_radius_cells' is -1; it must be at least 0"),
-        ({"drag": {"template_rate": 1.5}}, "must be 0 to 1"),
+        ({"drag": {"template_rate": 1.5}}, "must be at least 0 and at most 1"),
         ({"drag": {"iterations": "60"}}, "must be a value like 60"),
         ({"drag": {"hard_mask": 1}}, "must be a value like false"),
         ({"tracker": {"stride_cells": 0}}, "'stride_cells' is 0.0; it must be at least 0.01"),

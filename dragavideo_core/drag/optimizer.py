@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,8 @@ from .template import Template, first_template
 from .tracking import advance
 from .update import make_update, moments_of
 
+_KEPT_EVERY_S = 3.0
+"""What a run that is killed may lose."""
 STAGE = "latent offsets"
 _PREVIEWED = 4
 """Frames of a preview at most."""
@@ -52,8 +55,8 @@ def optimise_offsets(
     Args:
         resume: offsets of an earlier, shorter or cancelled run of the same problem; the loop goes on from there, and
             does nothing where they have arrived or moved no more.
-        save: called once with the offsets reached, also when the loop is cancelled or fails, before the exception
-            goes on.
+        save: called with the offsets reached every few seconds and at the end, also when the loop is cancelled or
+            fails, before the exception goes on.
         progress: units are iterations; raising from it cancels within one network evaluation.
 
     Raises:
@@ -63,11 +66,15 @@ def optimise_offsets(
     problem = prepare_problem(model, inversion, point_sets, geometry, settings, tracker, progress)
     result = resume if resume is not None else first_offsets(problem, point_sets, geometry, progress)
     check_resume(problem, result)
+    kept_at = time.monotonic()
     try:
         for reached in () if result.arrived or result.stalled else _iterations(problem, result, progress):
             result = reached
             if result.arrived or result.stalled:
                 break
+            if save is not None and time.monotonic() - kept_at > _KEPT_EVERY_S:
+                save(result)
+                kept_at = time.monotonic()
     finally:
         if save is not None:
             save(result)

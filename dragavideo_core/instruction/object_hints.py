@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import DragAVideoError
+from ..texts import shown
 
 Point = tuple[float, float]
 """(x, y); integers are pixel centres."""
@@ -91,7 +92,7 @@ def parse_hints(
     if value is None:
         return ObjectHints()
     if not isinstance(value, Mapping) or not set(value) <= set(_KEYS):
-        raise DragAVideoError(f'"object" is {_shown(value)}; expected {{"on": [[x, y]], "off": [[x, y]], ...}}.')
+        raise DragAVideoError(f'"object" is {shown(value)}; expected {{"on": [[x, y]], "off": [[x, y]], ...}}.')
     on, off = (
         tuple(point(p, f"{name} click {i + 1}") for i, p in enumerate(_list(value, key)))
         for key, name in (("on", "object"), ("off", "background"))
@@ -104,10 +105,10 @@ def _box(value: object, is_number: Callable[[object], bool]) -> tuple[float, flo
     if value is None:
         return None
     if not isinstance(value, (list, tuple)) or len(value) != 4 or not all(map(is_number, value)):
-        raise DragAVideoError(f"The object's box is {_shown(value)}; expected [left, top, right, bottom] in pixels.")
+        raise DragAVideoError(f"The object's box is {shown(value)}; expected [left, top, right, bottom] in pixels.")
     x0, y0, x1, y1 = map(float, value)
     if not (x0 < x1 and y0 < y1):
-        raise DragAVideoError(f"The object's box {_shown(value)} is empty; left must be below right, top below bottom.")
+        raise DragAVideoError(f"The object's box {shown(value)} is empty; left must be below right, top below bottom.")
     return x0, y0, x1, y1
 
 
@@ -116,10 +117,10 @@ def _stroke(
 ) -> Stroke:
     name = f"stroke {index + 1} of the object"
     if not isinstance(value, Mapping) or not {"points", "radius"} <= set(value) <= {"points", "radius", "on"}:
-        raise DragAVideoError(f"{name.capitalize()} is {_shown(value)}; expected {_STROKE}.")
+        raise DragAVideoError(f"{name.capitalize()} is {shown(value)}; expected {_STROKE}.")
     radius, on = value["radius"], value.get("on", True)
     if not is_number(radius) or not 0 < radius <= 1e5 or not isinstance(on, bool):
-        raise DragAVideoError(f"{name.capitalize()} has radius {_shown(radius)}, on {_shown(on)}; expected {_STROKE}.")
+        raise DragAVideoError(f"{name.capitalize()} has radius {shown(radius)}, on {shown(on)}; expected {_STROKE}.")
     points = tuple(point(p, f"point {i + 1} of {name}") for i, p in enumerate(_list(value, "points")))
     if not points:
         raise DragAVideoError(f"{name.capitalize()} has no points; remove it.")
@@ -131,10 +132,5 @@ def _list(value: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
     if items is None:
         return []
     if not isinstance(items, (list, tuple)):
-        raise DragAVideoError(f'The object\'s "{key}" is {_shown(items)}; expected a list.')
+        raise DragAVideoError(f'The object\'s "{key}" is {shown(items)}; expected a list.')
     return items
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +19,12 @@ import torch
 from torch import Tensor
 
 from ..errors import DragAVideoError
+from ..texts import decoded, is_finite, shown
 
 FORMATS = ("spline", "cotracker", "dragnuwa", "points")
 UNSEEN = -100.0
+_FARTHEST = 1e6
+"""px; what lies farther off is no position."""
 _EXPECTED = 'expected [[{"x": 1, "y": 2}, ...], ...] or [[[x, y], ...], ...], one list a track'
 
 
@@ -49,6 +50,8 @@ def parse_tracks(text: str | Sequence[str]) -> PointTracks:
     if not isinstance(value, list) or not value:
         raise DragAVideoError(f"There are no tracks in the text; {_EXPECTED}.")
     tracks = [value] if _is_point(value[0]) else value
+    if all(_is_list(group) and group and all(map(_is_track, group)) for group in tracks):
+        tracks = [track for group in tracks for track in group]  # splines by object, as some editors have them
     points = [[_point(point) for point in track] for track in tracks if _is_list(track)]
     lengths = {len(track) for track in points}
     if len(points) != len(tracks) or lengths == {0}:
@@ -105,13 +108,7 @@ def resampled_tracks(tracks: PointTracks, length: int) -> PointTracks:
 
 
 def _decoded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        try:
-            return ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise DragAVideoError(f"The tracks are no JSON: '{text.strip()[:40]}'; {_EXPECTED}.") from None
+    return decoded(text, "The tracks' text", _EXPECTED)
 
 
 def _is_list(value: Any) -> bool:
@@ -119,7 +116,11 @@ def _is_list(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return is_finite(value) and abs(value) <= _FARTHEST
+
+
+def _is_track(value: Any) -> bool:
+    return _is_list(value) and len(value) > 0 and all(map(_is_point, value))
 
 
 def _is_point(value: Any) -> bool:
@@ -129,7 +130,7 @@ def _is_point(value: Any) -> bool:
 def _point(value: Any) -> tuple[float, float]:
     pair: Any = (value.get("x"), value.get("y")) if isinstance(value, Mapping) else value
     if not _is_list(pair) or len(pair) != 2 or not all(map(_is_number, pair)):
-        raise DragAVideoError(f"The tracks hold {str(value)[:40]} where a position should be; {_EXPECTED}.")
+        raise DragAVideoError(f"The tracks hold {shown(value)} where a position should be; {_EXPECTED}.")
     return float(pair[0]), float(pair[1])
 
 

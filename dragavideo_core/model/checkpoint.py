@@ -92,9 +92,10 @@ def identify(shapes: Shapes) -> str | None:
             if any(sign in key for key in shapes):
                 return meaning
         return f"something unknown (its first tensor is '{next(iter(shapes))}')"
-    if first[1] != 4:
-        return _CHANNELS.get(first[1], f"a UNet with {first[1]} input channels")
-    context = shapes.get(UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", (0, 0))[1]
+    channels = _second(first)
+    if channels != 4:
+        return _CHANNELS.get(channels, f"a UNet with {channels} input channels")
+    context = _second(shapes.get(UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", ()))
     if context == 1024:
         return "a Stable Diffusion 2 checkpoint"
     if context != SD1_CONTEXT:
@@ -105,6 +106,11 @@ def identify(shapes: Shapes) -> str | None:
         if not any(key.startswith(prefix) for key in shapes)
     ]
     return f"Stable Diffusion 1.x without {' and '.join(missing)}" if missing else None
+
+
+def _second(shape: tuple[int, ...]) -> int:
+    """A weight's input channels; 0 where it has no such side."""
+    return shape[1] if len(shape) > 1 else 0
 
 
 def check_checkpoint(path: Path) -> dict[str, tuple[int, ...]]:

@@ -153,13 +153,15 @@ def _component(folder: Path, part: str, kind: Any) -> Any:
     """UNet or VAE of a folder, from safetensors only."""
     variant = "fp16" if ".fp16" in _weights(folder, part).name else None
     try:
-        return kind.from_pretrained(
+        module = kind.from_pretrained(
             folder, subfolder=part, variant=variant, use_safetensors=True, local_files_only=True
         )
     except Exception as error:  # The libraries raise many kinds; a person needs the file's name in every case.
         raise DragAVideoError(
             f"'{folder.name}/{part}' is damaged or incomplete ({_first_line(error)}); download it again."
         ) from error
+    _check_whole(module, part, folder.name)
+    return module
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -225,11 +227,19 @@ def _from_ldm(path: Path, prefix: str, kind: Any, config: Path, part: str) -> An
             f"The {part} in '{path.name}' is incomplete or not Stable Diffusion 1.x's ({_first_line(error)}); "
             "use a complete Stable Diffusion 1.x checkpoint."
         ) from error
+    _check_whole(module, part, path.name)
     # Without accelerate, diffusers leaves tensors that a file lacks at their random values and says nothing.
     absent = len(module.state_dict()) - len(tensors)
     if absent > 0:
         raise DragAVideoError(f"The {part} in '{path.name}' lacks {absent} tensors; download the checkpoint again.")
     return module
+
+
+def _check_whole(module: Any, part: str, where: str) -> None:
+    """Refuse a network in which a tensor was never filled: with accelerate, what a file lacks stays without values."""
+    empty = next((name for name, weight in module.state_dict().items() if weight.is_meta), None)
+    if empty is not None:
+        raise DragAVideoError(f"The {part} in '{where}' lacks the tensor '{empty}'; download it again.")
 
 
 def load_text_encoder(given: Mapping[str, Tensor], config: Path, where: str) -> Any:

@@ -21,6 +21,7 @@ from ..errors import DragAVideoError
 from ..files import atomic_path
 from ..progress import Progress, silent
 from ..settings import LoraSettings
+from ..texts import decoded, is_number, shown
 from .drag_model import DragModel
 from .unet import expand_embedding, private_unet
 
@@ -198,10 +199,18 @@ def load_lora(path: str | Path) -> LoraWeights:
         tensors=tensors,
         rank=int(downs[0].shape[0]),
         prompt=metadata.get("prompt", ""),
-        losses=tuple(json.loads(metadata.get("losses", "[]"))),
+        losses=_losses(metadata.get("losses", "[]"), path),
         model=metadata.get("model", ""),
         metadata=metadata,
     )
+
+
+def _losses(text: str, path: Path) -> tuple[float, ...]:
+    """The losses in a file's metadata, which somebody may have changed."""
+    values = decoded(text, f"The losses in '{path.name}'", "tune the LoRA again", literals=False)
+    if not isinstance(values, list) or not all(map(is_number, values)):
+        raise DragAVideoError(f"The losses in '{path.name}' are {shown(values)}, no list of numbers; tune it again.")
+    return tuple(float(value) for value in values)
 
 
 def _squared_error(

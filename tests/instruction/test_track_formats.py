@@ -63,7 +63,7 @@ def test_every_form_of_one_track_is_understood(text: str) -> None:
     ("text", "message"),
     [
         ("[]", "no tracks"),
-        ("drag the ear", "no JSON"),
+        ("drag the ear", "not JSON"),
         ("3", "no tracks"),
         ("[3]", "no list of positions"),
         ("[[]]", "no list of positions"),

@@ -147,7 +147,7 @@ def test_wrong_loras_are_refused(model, latents, lora, tmp_path):
         with_lora(with_lora(model, lora), lora)
     with pytest.raises(DragAVideoError, match=r"saved as \.safetensors"):
         save_lora(lora, tmp_path / "x.pt")
-    with pytest.raises(DragAVideoError, match="rank must be at least 1, not 0"):
+    with pytest.raises(DragAVideoError, match="'rank' is 0; it must be at least 1"):
         tune_lora(model, latents, replace(SETTINGS, rank=0))
     with pytest.raises(DragAVideoError, match="at least one frame"):
         tune_lora(model, latents[:0], SETTINGS)
