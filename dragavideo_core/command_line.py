@@ -125,7 +125,8 @@ def chosen_preset(arguments: argparse.Namespace, own: Preset) -> Preset:
     if getattr(arguments, "no_composite", False):
         changes.append("decode.composite=false")
     for change in changes:
-        preset = override(preset, _nested(change))
+        # argparse makes an empty list of "--set=--".
+        preset = override(preset, _nested(change if isinstance(change, str) else "--"))
     return preset
 
 

@@ -52,10 +52,7 @@ def fuzz(kind: str, count: int, seed: int = 0) -> Fuzzed:
     settings = (PAPER.to_json(), "drag.iterations=40", "drag.steps=[10,5]", "lora.seed=3", "size=512")
     reads: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
         "instructions": (parse_instruction, (_INSTRUCTION,)),
-        "settings": (
-            _settings,
-            (PAPER.to_json(), "drag.iterations=40", "drag.steps=[10,5]", "lora.seed=3", "size=512"),
-        ),
+        "settings": (_settings, settings),
         "tracks": (parse_tracks, _TRACKS),
     }
     read, bases = reads[kind]
