@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..dragavideo_core.errors import DragAVideoError
+from ..dragavideo_core.files import short_name
 
 if TYPE_CHECKING:
     from ..dragavideo_core.media.audio import Audio
@@ -148,5 +149,11 @@ def diffusers_folders() -> dict[str, Path]:
 def new_file(kind: str, prefix: str, suffix: str) -> Path:
     """A path for a new file in a model folder (or "output"), numbered, that no prefix can lead out of the folder."""
     root = folder_paths.get_output_directory() if kind == "output" else folder_paths.get_folder_paths(kind)[0]
-    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
+    try:
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, root)
+    except Exception as error:  # ComfyUI raises a plain Exception, and speaks of images
+        raise DragAVideoError(
+            f"'{short_name(prefix)}' is no name inside {Path(root).name}: use letters and folders, no '..' and no "
+            "drive."
+        ) from error
     return Path(folder) / f"{name}_{counter:05}_{suffix}"

@@ -87,7 +87,8 @@ class Server:
     def queue(self, graph: Graph) -> str:
         """Queue a graph in API form and give its id."""
         reply = self.post("/prompt", {"prompt": graph, "client_id": self.client})
-        assert "prompt_id" in reply, reply
+        # ComfyUI queues what is left when it has dropped outputs that it found invalid.
+        assert "prompt_id" in reply and not reply.get("node_errors"), reply
         return str(reply["prompt_id"])
 
     def wait(self, prompt: str, seconds: float = 600) -> Run:
