@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import numbers
+import warnings
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
@@ -38,7 +39,9 @@ def decoded(text: str, what: str, expected: str, *, literals: bool = True) -> An
         if not literals or not isinstance(error, json.JSONDecodeError):
             raise _refusal(text, what, expected, error) from None
         try:
-            value = ast.literal_eval(text.strip())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python remarks on odd numerals, where nobody reads it
+                value = ast.literal_eval(text.strip())
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, OverflowError):
             raise _refusal(text, what, expected, error) from None
     _check(value, what, expected, 0)

@@ -234,7 +234,8 @@ def test_lora_is_tuned_saved_and_used(server: Server) -> None:
     assert run.state == "success", run.error
     assert (server.base / "models/loras/mine/bunny_00001_.safetensors").is_file()
     graph["save"]["inputs"]["filename_prefix"] = "../../outside"
-    assert server.run(graph).state == "error"
+    outside = server.run(graph)
+    assert outside.state == "error" and "no name inside loras" in outside.error
     assert not (server.base / "outside_00001_.safetensors").exists()
 
 
