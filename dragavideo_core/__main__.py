@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 from tqdm import tqdm
@@ -23,8 +24,9 @@ from .media.video_io import write_video
 from .model.drag_model import DragModel
 from .model.loading import load_model
 from .model.lora import load_lora, save_lora
+from .objects.object_masks import find_objects
 from .objects.sam import sam_segmenter
-from .objects.value import Segmenter
+from .objects.value import ObjectMasks, Segmenter
 from .results import draw, report
 from .results.points import points_value
 from .results.verdict import judge_drag
@@ -145,14 +147,20 @@ def _segmenter(options: argparse.Namespace, job: _Job) -> Segmenter | None:
     return sam_segmenter(options.sam, job.model.device) if options.sam else None
 
 
-def _mask(options: argparse.Namespace, job: _Job) -> Tensor | None:
+def _mask(path: Path | None, options: argparse.Namespace, job: _Job) -> Tensor | None:
     """A mask picture as bool [Hs, Ws], or the frames of a mask clip that run along with the clip's, [N, Hs, Ws]."""
-    if options.mask is None:
+    if path is None:
         return None
-    found = read_mask(options.mask, every=job.every, limit=len(job.clip.frames), start=options.start)
+    found = read_mask(path, every=job.every, limit=len(job.clip.frames), start=options.start)
     job.bars.close()
     _say(found.note)
     return found.masks[0] if len(found.masks) == 1 else found.masks
+
+
+def _objects(options: argparse.Namespace, job: _Job, instruction: DragInstruction) -> ObjectMasks | None:
+    """The object that a file shows; None leaves it to be found."""
+    given = _mask(options.object, options, job)
+    return None if given is None else find_objects(job.clip, instruction, given=given, progress=job.bars)
 
 
 def _say(note: str) -> None:
@@ -168,8 +176,9 @@ def _drag(options: argparse.Namespace, job: _Job) -> None:
         preset=job.preset,
         prompt=options.prompt,
         lora=load_lora(options.lora) if options.lora else None,
+        objects=_objects(options, job, instruction),
         segmenter=_segmenter(options, job),
-        mask=_mask(options, job),
+        mask=_mask(options.mask, options, job),
         store=StageStore(None if options.fresh else out / "stages"),
         progress=job.bars,
     )
@@ -206,8 +215,9 @@ def _propagate(options: argparse.Namespace, job: _Job) -> None:
         job.clip,
         instruction,
         preset=job.preset,
+        objects=_objects(options, job, instruction),
         segmenter=_segmenter(options, job),
-        mask=_mask(options, job),
+        mask=_mask(options.mask, options, job),
         progress=job.bars,
     )
     job.bars.close()

@@ -69,7 +69,13 @@ def _add_clip(command: argparse.ArgumentParser, instruction: bool) -> None:
     if instruction:
         group.add_argument("--instruction", type=Path, metavar="FILE", help="what to drag, a JSON file (see below)")
         group.add_argument("--mask", type=Path, metavar="FILE", help="picture, or clip beside it, white: may change")
-        group.add_argument("--sam", type=Path, metavar="FILE", help="Segment Anything weights; GrabCut without them")
+        group.add_argument(
+            "--object",
+            type=Path,
+            metavar="FILE",
+            help="picture or clip of masks: what is dragged (default: it is found)",
+        )
+        group.add_argument("--sam", type=Path, metavar="FILE", help="Segment Anything weights, to find the object by")
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -88,6 +88,16 @@ def test_a_single_picture_with_a_mask_is_an_image_drag(files: Path) -> None:
     assert (before - after)[:, :, :8].abs().max() < 0.1
 
 
+def test_the_object_may_be_given(files: Path) -> None:
+    mask = torch.zeros(64, 72, 3)
+    mask[22:38, 22:38] = 1
+    save_png(files / "object.png", mask)
+    given = ["--instruction", str(files / "drag.json"), "--object", str(files / "object.png")]
+    assert main(["propagate", str(files / "clip.mp4"), *given, "--out", str(files / "out"), *QUICK[:6]]) == 0
+    points = json.loads((files / "out" / "points.json").read_text(encoding="utf-8"))
+    assert points["object"]["share"][0] == pytest.approx(16 * 16 / (64 * 72), abs=1e-3)
+
+
 def test_a_mask_clip_runs_along_with_the_clip(files: Path) -> None:
     mask = torch.zeros(3, 64, 72, 3)
     mask[0, 8:56, 8:40], mask[2, 8:56, 30:66] = 1, 1
