@@ -32,6 +32,8 @@ from dragavideo_core.settings import Preset
 from dragavideo_core.storage import fingerprint
 
 from .measures import ssim
+from .real_objects import measure_objects
+from .real_tracks import measure_tracks
 from .real_truth import RealDrag, TrueEdit, real_drags, true_edit
 from .store import model_key
 from .work import Model
@@ -58,6 +60,7 @@ def real_value(model: Model, folders: Sequence[Path], work: Path) -> dict[str, A
     loaded, preset = model.load()
     value: dict[str, Any] = {"drags": {}}
     for folder in found:
+        value |= measure_tracks(folder) | measure_objects(folder)
         for drag in real_drags(folder, preset.size):
             value["drags"][drag.name] = edit_numbers(loaded, preset, drag, work)
             log.info("done: %s", drag.name)
