@@ -11,14 +11,15 @@ from torch import Tensor
 from ..errors import DragAVideoError
 from ..media.shapes import grown, shrunk
 from ..progress import Progress, silent
-from .frame import WarpedFrame, after, warp_free, warp_part
-from .survey import Kind, Survey, survey
+from .frame import LADDER, WarpedFrame, after, warp_free, warp_part
+from .survey import Kind, survey
 
 STAGE = "warp"
 _CHANGED, _NO_WAY = 1 / 255, 1e-3
 """Changes of colour, 0-1, and of place, px, below which a pixel is the source's own."""
 _MARGIN = 0.004
 """The derived region reaches beyond what changed by this share of the longer side."""
+_LEAST_SHARE = 0.5
 _LEVEL_SHARE = 0.75
 """So many frames must do without a rung of the ladder for the clip to do without it."""
 
@@ -110,8 +111,16 @@ def warp_clip(
         made.append(warped(n, 0))
         progress(STAGE, n + 1, count)
     level = _common_level([frame.level for frame in made if frame is not None])
+    if (
+        LADDER[level][1] < _LEAST_SHARE
+    ):  # too torn an object for a layer: the picture itself gives more, and does not fold
+        on_layer &= False
+        made, level = [warped(n, 0) for n in range(count)], 0
     made = [warped(n, level) if frame is not None and frame.level < level else frame for n, frame in enumerate(made)]
-    return _clip_of(pictures, made, found)
+    kinds: tuple[Kind, ...] = tuple(
+        "free" if pair.kind == "part" and not layered else pair.kind for pair, layered in zip(found, on_layer)
+    )
+    return _clip_of(pictures, made, kinds)
 
 
 def _common_level(levels: list[int]) -> int:
@@ -121,7 +130,7 @@ def _common_level(levels: list[int]) -> int:
     return int(np.quantile(levels, _LEVEL_SHARE, method="higher")) if len(levels) > 1 else levels[0]
 
 
-def _clip_of(pictures: list[np.ndarray], made: list[WarpedFrame | None], found: list[Survey]) -> WarpedClip:
+def _clip_of(pictures: list[np.ndarray], made: list[WarpedFrame | None], kinds: tuple[Kind, ...]) -> WarpedClip:
     margin = max(1, round(_MARGIN * max(pictures[0].shape[:2])))
     rows, columns = np.mgrid[: pictures[0].shape[0], : pictures[0].shape[1]].astype(np.float32)
     identity = np.stack([columns, rows], -1)
@@ -146,4 +155,4 @@ def _clip_of(pictures: list[np.ndarray], made: list[WarpedFrame | None], found: 
     share = torch.tensor([1.0 if frame is None else frame.share for frame in made])
     folded = float(np.mean([frame.folded for frame in made if frame is not None] or [0.0]))
     values = {name: torch.from_numpy(np.stack(stack)) for name, stack in stacks.items()}
-    return WarpedClip(**values, share=share, kinds=tuple(pair.kind for pair in found), folded=folded)
+    return WarpedClip(**values, share=share, kinds=kinds, folded=folded)

@@ -24,8 +24,10 @@ _WHOLE, _SPECK = 0.6, 2e-4
 """A mask of more than the one or less than the other share of the frame is no object."""
 _EDGE, _FRAGMENT_EDGE = 0.5, 0.93
 """Share of the part's rim that must be an edge of the picture, for a part and for a fragment."""
-_DEEP, _DEEP_WITHIN = 1.0, 0.5
-"""A handle this many drags below the outline is inside; with no root and a target inside, the other number."""
+_DEEP, _DEEP_WITHIN, _ALONG = 1.0, 0.2, 0.7
+"""A handle this many drags below the outline is inside. So is one whose whole way lies in the object, if it has no root
+and is the second number of drags deep, or if the way to its root and the drag have no such cosine: a limb is stretched
+or shortened along it, a head turns across."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,24 @@ def _sight(picture: np.ndarray, mask: np.ndarray | None, handle: np.ndarray, tar
     part = find_part(small, start, solved_length)
     if part is None:
         return _Sight("free", None, crop.scale)
-    x, y = np.clip(np.rint(end).astype(int), 0, [width - 1, height - 1])
-    within = bool(small[y, x])
-    deep = part.depth > _DEEP * solved_length
-    if deep or (not part.root.found and not part.fragment and within and part.depth > _DEEP_WITHIN * solved_length):
+    if _is_inside(small, start, end, part):
         return _Sight("inside", part, crop.scale)
     near = np.isfinite(part.distance) & (part.fragment | (part.distance <= part.root.distance))
     seen = cv2.resize(crop.cut(picture), (width, height), interpolation=cv2.INTER_AREA)
     enough = rim_contrast(seen, small, near) >= (_FRAGMENT_EDGE if part.fragment else _EDGE)
     return _Sight("part" if enough else "free", part, crop.scale)
+
+
+def _is_inside(mask: np.ndarray, start: np.ndarray, end: np.ndarray, part: Part) -> bool:
+    """Whether a drag moves something inside the object, or turns it, and no outline: a nose in a face, a head."""
+    drag, inward = end - start, part.place - start
+    length = float(np.hypot(*drag))
+    if part.depth > _DEEP * length:
+        return True
+    way = np.rint(start + np.linspace(0, 1, 2 * int(length) + 2)[:, None] * drag).astype(int)
+    x, y = np.clip(way, 0, [mask.shape[1] - 1, mask.shape[0] - 1]).T
+    if part.fragment or not mask[y, x].all():
+        return False
+    if part.root.found:
+        return abs(drag @ inward) <= _ALONG * length * np.hypot(*inward)
+    return part.depth > _DEEP_WITHIN * length
