@@ -33,6 +33,8 @@ Level = Literal["good", "doubtful", "failed"]
 _NEAR_OBJECT = 0.03
 """Share of the width within which the object must be of its handle."""
 _SURE, _FOLDED = 0.5, 0.001
+_LONG_INSIDE = 0.08
+"""Share of the width by which a face, say, is bent visibly."""
 _SAME_PART = 0.03
 """Cost below which the handle's surroundings in two frames show the same."""
 
@@ -126,7 +128,8 @@ def judge(
         findings += _hidden(pair, pictures[0], starts[:, pair], seen[:, pair])
     findings += _object_findings(masks, confidence, starts, seen)
     findings += _beyond(region, ends, seen)
-    findings += _warp_findings(warped, findings, frames)
+    ways = np.hypot(*np.moveaxis(ends - starts, -1, 0)).mean(0) / source.shape[2]
+    findings += _warp_findings(warped, findings, frames, ways)
     return _verdict(arrived, short, seen, findings)
 
 
@@ -193,8 +196,9 @@ def _reaches(mask: np.ndarray, handle: np.ndarray, radius: float) -> bool:
     return bool((mask & (disc > 0)).any())
 
 
-def _warp_findings(warped: Warped | None, findings: list[Finding], frames: int) -> Iterator[Finding]:
-    """A folded warp; and that a drag inside an object is one, where something is wrong with it."""
+def _warp_findings(warped: Warped | None, findings: list[Finding], frames: int, ways: np.ndarray) -> Iterator[Finding]:
+    """A folded warp; and that a drag inside an object is one, where something is wrong with it or it is so long that
+    what lies there is bent out of shape, arrived or not. `ways` [P] are shares of the width."""
     if warped is None:
         return
     if warped.folded > _FOLDED:
@@ -202,7 +206,7 @@ def _warp_findings(warped: Warped | None, findings: list[Finding], frames: int) 
     wrong = {f.pair for f in findings if f.name not in HARMLESS}
     known = {f.pair for f in findings if f.name == "inside"}
     for pair, kind in enumerate(warped.kinds):
-        if kind == "inside" and pair in wrong - known:
+        if kind == "inside" and pair not in known and (pair in wrong or ways[pair] > _LONG_INSIDE):
             yield Finding("inside", pair, tuple(range(frames)))
 
 
