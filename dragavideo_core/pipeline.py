@@ -149,7 +149,8 @@ def reconstruct_clip(
 def _check_steps(preset: Preset) -> None:
     if not preset.drag.steps:
         raise DragAVideoError("No steps are selected for the drag; name at least one, for example 35.")
-    needed = max(*preset.drag.steps, preset.propagation.step)
+    looked = preset.propagation.step if preset.propagation.correspondence == "diffusion" else 0
+    needed = max(*preset.drag.steps, looked)
     if preset.inversion_steps < needed:
         raise DragAVideoError(
             f"The settings invert {preset.inversion_steps} steps but use step {needed}; set inversion_steps to at "
