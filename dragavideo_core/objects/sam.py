@@ -17,7 +17,7 @@ _SAM_SIZES = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 """(width, depth) of the image encoder -> name of the model in segment_anything's registry."""
 _SAM_EXPECTED = (
     "a Segment Anything (SAM 1) checkpoint vit_b, vit_l or vit_h was expected, e.g. sam_vit_b_01ec64.pth; "
-    "without one, leave the SAM file empty and GrabCut is used"
+    "without one, leave the SAM file empty and colours and motion serve"
 )
 
 
@@ -114,7 +114,7 @@ def _segment_anything() -> Any:
     except (ImportError, RuntimeError) as error:  # a torchvision of another torch raises RuntimeError
         raise DragAVideoError(
             f"SAM needs the packages segment-anything and torchvision, which cannot be imported here ({error}); "
-            "install both, or leave the SAM file empty and GrabCut is used."
+            "install both, or leave the SAM file empty and colours and motion serve."
         ) from None
     return segment_anything
 
