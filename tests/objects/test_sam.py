@@ -112,5 +112,5 @@ def test_missing_torchvision_is_said_plainly(monkeypatch: pytest.MonkeyPatch) ->
     import sys
 
     monkeypatch.setitem(sys.modules, "segment_anything", None)
-    with pytest.raises(DragAVideoError, match=r"torchvision.*GrabCut"):
+    with pytest.raises(DragAVideoError, match=r"torchvision.*colours and motion"):
         segmenter_of_sam(torch.nn.Identity())
