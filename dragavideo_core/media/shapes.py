@@ -21,6 +21,13 @@ def shrunk(mask: np.ndarray, radius: int) -> np.ndarray:
     return cv2.erode(mask.astype(np.uint8), disc(radius)) > 0
 
 
+def closed(mask: np.ndarray, radius: int) -> np.ndarray:
+    """A mask [H, W] bool with gaps of up to twice the radius closed."""
+    padded = np.pad(mask, radius + 1).astype(np.uint8)
+    shut = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disc(radius))
+    return np.asarray(shut[radius + 1 : -radius - 1, radius + 1 : -radius - 1] > 0)
+
+
 def depth_of(mask: np.ndarray) -> np.ndarray:
     """[H, W] distance of each pixel of a mask to the nearest pixel outside it, the frame's border being outside."""
     return np.asarray(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1])

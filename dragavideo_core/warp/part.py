@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..media.shapes import component_at, depth_of, spread_from
+from ..media.shapes import closed, component_at, depth_of, spread_from
 from .geodesic import PixelGraph, pixel_graph
 
 GROWTH = 1.3
@@ -32,6 +32,8 @@ _ELONGATED = 2.0
 _BESIDE = 0.05
 """A handle farther from the object than this share of the picture's longer side drags none."""
 _LEAST_PX = 4
+_GAP = 3
+"""Half the width, px, of what parts a piece from the rest of its object."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def find_part(mask: np.ndarray, handle: np.ndarray, length: float, agreed: Root 
         x, y = columns[nearest], rows[nearest]
     if np.hypot(x - handle[0], y - handle[1]) > max(2.0, _BESIDE * max(height, width)):
         return None
-    graph = pixel_graph(component_at(mask, y, x))
+    graph = pixel_graph(_piece(mask, y, x))
     start = graph.nearest(np.array([x, y]))
     depth = depth_of(graph.mask)[graph.rows, graph.columns]
     distance = graph.distances(start)
@@ -121,6 +123,14 @@ def find_part(mask: np.ndarray, handle: np.ndarray, length: float, agreed: Root 
     at = min(int(np.searchsorted(along, REACH * length)), len(way) - 1)
     half_width = max(min(float(depth[way[: at + 1]].max()), max(REACH * length / 2, 1.0)), 1.0)
     return _rooted(base, Root(False, REACH * length, half_width), base.way[at])
+
+
+def _piece(mask: np.ndarray, row: int, column: int) -> np.ndarray:
+    """The piece of the object at a pixel; with what lies behind a narrow gap, where that is the larger part of it: a
+    cap on its bottle, which the mask has parted along a ring of another colour."""
+    piece = component_at(mask, row, column)
+    joined = component_at(closed(mask, _GAP), row, column)
+    return joined if joined.sum() > 2 * piece.sum() else piece
 
 
 def agree(parts: Sequence[Part | None], scales: Sequence[float]) -> Root | None:

@@ -14,6 +14,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from ..media.shapes import grown
 from .crop import crop_of
 from .part import Part, Root, agree, find_part, rim_contrast
 
@@ -24,6 +25,9 @@ _WHOLE, _SPECK = 0.6, 2e-4
 """A mask of more than the one or less than the other share of the frame is no object."""
 _EDGE, _FRAGMENT_EDGE = 0.5, 0.93
 """Share of the part's rim that must be an edge of the picture, for a part and for a fragment."""
+_ROUND_PX, _SIDES, _OTHER = 5, 8, 0.12
+"""What lies round a piece: up to so many px from it, on so many sides, and how far, 0-1, the colour of one is
+another's."""
 _DEEP, _DEEP_WITHIN, _ALONG = 1.0, 0.2, 0.7
 """A handle this many drags below the outline is inside. So is one whose whole way lies in the object, if it has no root
 and is the second number of drags deep, or if the way to its root and the drag have no such cosine: a limb is stretched
@@ -92,7 +96,23 @@ def _sight(picture: np.ndarray, mask: np.ndarray | None, handle: np.ndarray, tar
     near = np.isfinite(part.distance) & (part.fragment | (part.distance <= part.root.distance))
     seen = cv2.resize(crop.cut(picture), (width, height), interpolation=cv2.INTER_AREA)
     enough = rim_contrast(seen, small, near) >= (_FRAGMENT_EDGE if part.fragment else _EDGE)
+    if part.fragment and not part.ends and _leans_on_something(seen, part.graph.mask):
+        enough = False
     return _Sight("part" if enough else "free", part, crop.scale)
+
+
+def _leans_on_something(picture: np.ndarray, piece: np.ndarray) -> bool:
+    """Whether what lies round a piece that has no body differs from side to side: a cap sits on a bottle, which
+    nobody has marked, and must not fly off alone; the sun hangs in one sky."""
+    rows, columns = np.nonzero(grown(piece, _ROUND_PX) & ~grown(piece, 2))
+    if len(rows) < _SIDES:
+        return False
+    middle = np.argwhere(piece).mean(0)
+    side = (
+        np.floor((np.arctan2(rows - middle[0], columns - middle[1]) / (2 * np.pi) + 0.5) * _SIDES).astype(int) % _SIDES
+    )
+    means = np.stack([picture[rows[side == k], columns[side == k]].mean(0) for k in range(_SIDES) if (side == k).any()])
+    return bool(np.abs(means - np.median(means, 0)).max() > _OTHER)
 
 
 def _is_inside(mask: np.ndarray, start: np.ndarray, end: np.ndarray, part: Part) -> bool:

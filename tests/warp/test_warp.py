@@ -165,6 +165,17 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
         warped((80.0, 48.0), objects=torch.ones(2, SIDE, SIDE, dtype=torch.bool))
 
 
+def test_a_piece_behind_a_narrow_gap_is_a_part_of_its_object() -> None:
+    _, mask = creature()
+    mask[:, 60:63] = False  # as a ring of another colour leaves the tip on its own
+    part = find_part(mask.numpy(), np.array(TIP), 10.0)
+    assert part is not None and not part.fragment and part.root.found
+    assert abs(part.place[0] - 40) < 6
+    mask[:, 50:63] = False
+    alone = find_part(mask.numpy(), np.array(TIP), 10.0)
+    assert alone is not None and alone.fragment
+
+
 def test_the_part_of_a_handle_ends_where_the_body_begins() -> None:
     _, mask = creature()
     part = find_part(mask.numpy(), np.array(TIP), 10.0)
@@ -173,3 +184,20 @@ def test_the_part_of_a_handle_ends_where_the_body_begins() -> None:
     assert abs(part.place[0] - 40) < 6
     assert abs(part.root.half_width - 4.5) < 1.5
     assert find_part(mask.numpy(), np.array([90.0, 5.0]), 10.0) is None
+
+
+@pytest.mark.parametrize(("below", "kind"), [(0.5, "part"), (0.1, "free")], ids=["hangs free", "sits on something"])
+def test_a_piece_that_sits_on_something_does_not_fly_off_alone(below: float, kind: str) -> None:
+    mask = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    mask[40:54, 40:54] = True
+    frame = torch.full((SIDE, SIDE, 3), 0.5)
+    frame[54:, 36:58] = below
+    frame[mask] = torch.tensor([0.9, 0.1, 0.1])
+    one = torch.tensor([[[47.0, 46.0]]])
+    way = torch.tensor([0.0, -14.0])
+    result = warp_clip(
+        frame[None], mask[None], one, one + way, torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, 0, 2)
+    )
+    assert result.kinds == (kind,)
+    if kind == "part":
+        assert not is_limb(result.frames[0], (47.0, 50.0))
