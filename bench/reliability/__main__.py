@@ -56,9 +56,9 @@ def main() -> int:
         log.info("--- %s", name)
         results[name] = run()
         log.info("%s", results[name])
-    options.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (options.out / "results.md").write_text(table(results), encoding="utf-8")
+        options.out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        (options.out / "results.md").write_text(table(results), encoding="utf-8")
     return 0
 
 
