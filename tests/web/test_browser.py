@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dragavideo_core.media.pictures import read_animation, read_pictures
+from dragavideo_core.media.clip import load_clip
+from dragavideo_core.media.pictures import read_pictures
 from dragavideo_core.model.loading import BUNDLED_FOLDER
 from tests.browser import FEW_KINDS, FrontEnd
 from tests.graphs import FILES, FOREIGN, api_form, load, workflow_file
@@ -47,7 +48,8 @@ def run(front: FrontEnd, number: int) -> dict[str, dict[str, Any]]:
 @in_one
 def test_points_are_shown(front: FrontEnd) -> None:
     (played,) = run(front, 3)["DragAVideoPreviewPoints"]["images"]
-    frames, _ = read_animation(front.server.base / "temp" / played["subfolder"] / played["filename"], range(8))
+    file = front.server.base / "temp" / played["subfolder"] / played["filename"]
+    frames = load_clip(file, size=128, every=1, limit=8).source
     assert len(frames) == 8 and frames.std() > 0.05
 
 
