@@ -204,9 +204,11 @@ def test_frames_of_the_clip_are_told_before_empty_points_stop_the_graph(server: 
     graph["probe"] = node("TestProbe", value=["points", 0])
     for _ in range(2):  # The second time the clip comes out of ComfyUI's cache.
         with server.events() as events:
-            prompt = server.queue(graph)
+            # Only the points are refused; what stands before them is queued.
+            reply = server.post("/prompt", {"prompt": graph, "client_id": server.client})
+            assert list(reply["node_errors"]) == ["points"]
             error = events.wait_for(lambda m: m["type"] == "dragavideo_refused")
-            server.wait(prompt)
+            server.wait(reply["prompt_id"])
             (told,) = (m for m in events.messages if m["type"] == "executed" and m["data"]["node"] == "clip")
         assert "nothing to drag yet" in error["data"]["message"]
         (clip,) = told["data"]["output"]["dragavideo_clip"]
